@@ -25,8 +25,8 @@ public final class HTTP1Server: Sendable {
     ) {
         let workers = Lock<[Worker]>([])
         self.workers = workers
-        service = Service(configuration, handler: handler, tls: tls, observe: observe, refusal: refusal) {
-            for worker in workers.withLock({ $0 }) { worker.loop.execute { worker.resumeAccepting() } }
+        service = Service(configuration, handler: handler, tls: tls, observe: observe, refusal: refusal) { action in
+            for worker in workers.withLock({ $0 }) { worker.loop.execute { action(worker) } }
         }
     }
 

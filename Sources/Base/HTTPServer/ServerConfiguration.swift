@@ -7,7 +7,8 @@ public struct ServerConfiguration: Sendable {
     public var loops = 2
     /// The threads' name, for the system's tools.
     public var threadName = "http"
-    /// Connections in all. Further ones wait in the kernel until another ends.
+    /// Connections in all. For a further one the connection that has waited longest between requests is closed; without
+    /// such a one it waits in the kernel until another ends.
     public var connections = 12_000
     /// Connections of one address, or of one IPv6 /64 network. Further ones are closed.
     public var connectionsPerAddress = 4_000
@@ -52,8 +53,10 @@ public struct ServerConfiguration: Sendable {
 public enum ServerEvent: Sendable {
     case connectionOpened
     case connectionClosed
-    /// ``ServerConfiguration/connections`` was reached, and accepting has paused.
+    /// ``ServerConfiguration/connections`` was reached, no connection was idle, and accepting has paused.
     case acceptingPaused
+    /// ``ServerConfiguration/connections`` was reached, and an idle connection was closed for a new one.
+    case idleConnectionClosed(Peer)
     /// ``ServerConfiguration/connectionsPerAddress`` was reached, and a connection was closed.
     case connectionRefused(Peer)
     /// The system gave no socket; accepting is retried.

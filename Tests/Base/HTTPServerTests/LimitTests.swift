@@ -44,24 +44,22 @@ struct LimitTests {
         }
     }
 
-    @Test("Over the number of connections in all, one waits until another ends, and is then served")
+    @Test("Over the number of connections in all, one waits while each has a request, and is then served")
     func inAll() async throws {
         try await TestServer.run({ $0.connections = 2 }, handler: greetOrEcho) { server in
-            try await server.connect { first in
-                #expect(try await isServed(first))
-                let third = try await server.connect { second async throws -> Task<Bool, any Error> in
-                    #expect(try await isServed(second))
-                    let third = Task { try await server.connect { try await isServed($0) } }
-                    #expect(
-                        await server.eventually {
-                            $0.count { if case .acceptingPaused = $0 { true } else { false } } == 1
-                        })
-                    #expect(server.server.openConnections == 2)
-                    for caller in [first, second] { #expect(try await isServed(caller), "those who are in are served") }
-                    return third
-                }
-                #expect(try await third.value)
+            let begun = try (0..<2).map { _ in try TestSocket(server.port) }
+            for caller in begun {
+                try await caller.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel")
             }
+            #expect(await server.eventually { $0.server.openConnections == 2 && $0.server.bodiesInMemory == 10 })
+            let third = Task { try await server.connect { try await isServed($0) } }
+            #expect(await server.eventually { $0.count { if case .acceptingPaused = $0 { true } else { false } } == 1 })
+            #expect(server.server.openConnections == 2)
+            for caller in begun {
+                try await caller.send("lo")
+                #expect(await caller.receive(until: "hello").hasPrefix("HTTP/1.1 200 "), "those who are in are served")
+            }
+            #expect(try await third.value)
         }
     }
 

@@ -65,6 +65,8 @@ final class Connection: Watched, @unchecked Sendable {
     var output = OutputQueue()
     var mayWrite = true
     private var awaited = Awaited.nothing
+    /// The neighbours in the loop's ``IdleConnections``, while a request is awaited.
+    var idleBefore, idleAfter: Connection?
     private var readDeadline = UInt64.max
     private var writeDeadline = UInt64.max
     private var isAdvancing = false
@@ -239,6 +241,7 @@ final class Connection: Watched, @unchecked Sendable {
     func close() {
         guard phase != .closed else { return }
         phase = .closed
+        expect(.nothing)
         if let exchange { finish(exchange) }
         (input, output) = ([], OutputQueue())
         loop.forget(socket, self)
@@ -246,8 +249,8 @@ final class Connection: Watched, @unchecked Sendable {
         worker.ended(self)
     }
 
-    /// Ends an idle connection of a stopping server. On a new one, a request may be on its way.
-    private func endIdle() {
+    /// Ends an idle connection. On a new one, a request may be on its way.
+    func endIdle() {
         if hasServed {
             _ = tls?.shutdown()
             close()
@@ -274,11 +277,14 @@ final class Connection: Watched, @unchecked Sendable {
     ///
     /// - Parameter time: in nanoseconds.
     func expect(_ awaited: Awaited, within time: UInt64 = 0) {
-        self.awaited = awaited
-        if case .nothing = awaited { readDeadline = .max } else { readDeadline = loop.now + time }
+        if case .nothing = awaited { expect(awaited, until: .max) } else { expect(awaited, until: loop.now + time) }
     }
 
-    func expect(_ awaited: Awaited, until deadline: UInt64) { (self.awaited, readDeadline) = (awaited, deadline) }
+    func expect(_ awaited: Awaited, until deadline: UInt64) {
+        if self.awaited == .request { worker.idle.remove(self) }
+        (self.awaited, readDeadline) = (awaited, deadline)
+        if awaited == .request { worker.becameIdle(self) }
+    }
 
     func setWriteDeadline() { writeDeadline = loop.now + service.times.write }
 
@@ -307,9 +313,7 @@ final class Connection: Watched, @unchecked Sendable {
     private func readTimedOut() {
         switch awaited {
         case .nothing: readDeadline = .max
-        case .request:
-            _ = tls?.shutdown()
-            close()
+        case .request: endIdle()
         case .end: close()
         case .tlsHandshake:
             service.observe(.tlsHandshakeTimedOut(peer))

@@ -3,8 +3,9 @@ import HTTP
 
 /// Counts connections, in all and for each address.
 ///
-/// Connections over the total wait in the kernel, since they may be of booting guests. Connections over one address's
-/// limit are closed, or one caller could make all others wait. IPv6 addresses count by their /64 network.
+/// Over the total an idle connection is closed for a new one. Without an idle one, connections wait in the kernel, since
+/// they may be of booting guests. Connections over one address's limit are closed, or one caller could make all others
+/// wait. IPv6 addresses count by their /64 network.
 final class ConnectionCounts: Sendable {
     private struct Counts {
         /// Open connections, and reservations for connections being accepted.
@@ -35,21 +36,31 @@ final class ConnectionCounts: Sendable {
     }
 
     var open: Int { counts.withLock { $0.open } }
-
-    enum Reservation { case made, refused(isFirst: Bool) }
+    /// Whether one of the open connections must make room, as another was accepted beyond the limit.
+    var isOver: Bool { open > most }
 
     /// Counts a connection before it is accepted.
-    func reserve() -> Reservation {
+    ///
+    /// - Parameter beyondLimit: whether an idle connection can make room for one over the limit.
+    /// - Returns: false at the limit. The end of a connection then resumes accepting.
+    func reserve(beyondLimit: Bool) -> Bool {
         counts.withLock { counts in
-            guard counts.reserved >= most else {
-                counts.reserved += 1
-                return .made
+            guard counts.reserved < most || beyondLimit else {
+                counts.isPaused = true
+                return false
             }
-            counts.isPaused = true
+            counts.reserved += 1
+            return true
+        }
+    }
+
+    /// - Returns: whether a pause must be reported: the first since a connection last ended.
+    func reportsPause() -> Bool {
+        counts.withLock { counts in
             // By open connections: of two loops that wake for one connection, one has a reservation in vain.
-            let isFirst = counts.open >= most && !counts.isReported
-            if isFirst { counts.isReported = true }
-            return .refused(isFirst: isFirst)
+            guard counts.open >= most, !counts.isReported else { return false }
+            counts.isReported = true
+            return true
         }
     }
 

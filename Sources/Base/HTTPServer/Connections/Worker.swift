@@ -18,13 +18,14 @@ final class Service: Sendable {
     /// The context for a new TCP connection; nil for plain HTTP.
     let tls: (@Sendable () -> TLSContext)?
     let refusal: @Sendable (MalformedMessage) -> OutgoingResponse
-    /// Resumes accepting on every loop.
-    let resume: @Sendable () -> Void
+    /// Runs an action on every loop.
+    let onEachLoop: @Sendable (@escaping @Sendable (Worker) -> Void) -> Void
 
     init(
         _ configuration: ServerConfiguration, handler: @escaping Handler,
         tls: (@Sendable () -> TLSContext)?, observe: @escaping @Sendable (ServerEvent) -> Void,
-        refusal: @escaping @Sendable (MalformedMessage) -> OutgoingResponse, resume: @escaping @Sendable () -> Void
+        refusal: @escaping @Sendable (MalformedMessage) -> OutgoingResponse,
+        onEachLoop: @escaping @Sendable (@escaping @Sendable (Worker) -> Void) -> Void
     ) {
         self.configuration = configuration
         times = Times(configuration)
@@ -32,7 +33,7 @@ final class Service: Sendable {
         self.tls = tls
         self.observe = observe
         self.refusal = refusal
-        self.resume = resume
+        self.onEachLoop = onEachLoop
         counts = ConnectionCounts(
             most: configuration.connections, mostPerAddress: configuration.connectionsPerAddress,
             proxies: configuration.proxies + configuration.proxyProtocol)
@@ -40,6 +41,9 @@ final class Service: Sendable {
         longBudget = BodyBudget(
             capacity: configuration.longBodies, mostPerSender: configuration.longBodiesPerSender)
     }
+
+    /// Resumes accepting on every loop.
+    func resume() { onEachLoop { $0.resumeAccepting() } }
 }
 
 /// A configuration's timeouts, in nanoseconds.
@@ -65,6 +69,9 @@ final class Worker: Watched, @unchecked Sendable {
     private var acceptors: [Acceptor] = []
     let tlsHandshakes = TLSHandshakeQueue()
     private var connections: [ObjectIdentifier: Connection] = [:]
+    var idle = IdleConnections()
+    /// Whether an acceptor waits for a connection of this loop to end or to become idle.
+    private var isPaused = false
     /// Running handlers.
     private var tasks = 0
     /// Whether each response is its connection's last.
@@ -93,7 +100,15 @@ final class Worker: Watched, @unchecked Sendable {
         for acceptor in acceptors { acceptor.watch() }
     }
 
-    func resumeAccepting() { for acceptor in acceptors { acceptor.watch() } }
+    fileprivate func pausedAccepting() { isPaused = true }
+
+    func resumeAccepting() {
+        isPaused = false
+        for acceptor in acceptors { acceptor.watch() }
+    }
+
+    /// Accepts what waits in the kernel, of which another loop was told.
+    func lookAgain() { for acceptor in acceptors { acceptor.lookAgain() } }
 
     // MARK: Connections
 
@@ -116,6 +131,8 @@ final class Worker: Watched, @unchecked Sendable {
             return drop(socket, resumes: service.counts.release(peer.address), .acceptFailed(failure))
         }
         connections[ObjectIdentifier(connection)] = connection
+        // Only now: a connection that was not admitted takes nobody's place.
+        if service.counts.isOver { endLongestIdle() }
         service.observe(.connectionOpened)
         connection.start()
     }
@@ -124,6 +141,18 @@ final class Worker: Watched, @unchecked Sendable {
         close(socket)
         if resumes { service.resume() }
         service.observe(event)
+    }
+
+    func becameIdle(_ connection: Connection) {
+        idle.append(connection)
+        if isPaused { resumeAccepting() }
+    }
+
+    /// Closes the connection that has waited longest between requests.
+    private func endLongestIdle() {
+        guard let connection = idle.first else { return }
+        connection.endIdle()
+        service.observe(.idleConnectionClosed(connection.peer))
     }
 
     func ended(_ connection: Connection) {
@@ -203,6 +232,13 @@ private final class Acceptor: Watched {
         isWatching = false
     }
 
+    /// Asks the kernel again whether connections wait: it wakes one loop only, which may have paused since.
+    func lookAgain() {
+        guard isWatching else { return }
+        end()
+        watch()
+    }
+
     /// Accepts the connections that wait in the kernel, and ends listening.
     func endForGood() {
         while isWatching, accept() {}
@@ -215,9 +251,8 @@ private final class Acceptor: Watched {
     /// - Returns: whether more connections may wait.
     private func accept() -> Bool {
         for _ in 0..<Self.atOnce where isWatching {
-            if case .refused(let isFirst) = worker.service.counts.reserve() {
-                end()
-                if isFirst { worker.service.observe(.acceptingPaused) }
+            guard worker.service.counts.reserve(beyondLimit: worker.idle.first != nil) else {
+                pause()
                 return false
             }
             var address = SocketAddress()
@@ -231,6 +266,14 @@ private final class Acceptor: Watched {
             worker.take(accepted, address, of: socket)
         }
         return isWatching
+    }
+
+    /// Stops accepting until a connection ends, or one of this loop becomes idle. Another loop may have an idle one.
+    private func pause() {
+        end()
+        worker.pausedAccepting()
+        if worker.service.counts.reportsPause() { worker.service.observe(.acceptingPaused) }
+        worker.service.onEachLoop { $0.lookAgain() }
     }
 
     /// - Returns: whether another connection may wait.

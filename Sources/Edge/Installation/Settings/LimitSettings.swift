@@ -7,7 +7,7 @@ package struct LimitSettings: Sendable, Hashable {
     package var requestsPerSecond = 500
     /// Requests that an address may make at once, after a pause.
     package var burst = 5_000
-    /// Connections in all; more wait in the kernel until one is closed.
+    /// Connections in all. One more takes an idle one's place, or waits in the kernel until one is closed.
     package var connections = 12_000
     /// Connections of an address; more are closed.
     package var connectionsPerAddress = 4_000

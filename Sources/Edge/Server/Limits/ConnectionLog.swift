@@ -15,7 +15,7 @@ struct ConnectionLog: Sendable {
         switch event {
         case .connectionOpened: open.increment()
         case .connectionClosed: open.decrement()
-        case .acceptingPaused: counters.count(.connections)
+        case .acceptingPaused, .idleConnectionClosed: counters.count(.connections)
         case .connectionRefused: counters.count(.connectionsPerAddress)
         case .acceptFailed(let failure):
             logger.error("A connection could not be accepted.", metadata: ["error": "\(failure)"])

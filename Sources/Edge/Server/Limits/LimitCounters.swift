@@ -12,7 +12,7 @@ package final class LimitCounters: Sendable {
         case overload
         /// 503 for `limits.bodies`.
         case bodies
-        /// `limits.connections` was reached, and accepting was paused.
+        /// `limits.connections` was reached: an idle connection was closed, or accepting paused.
         case connections
         /// A connection was closed for `limits.connections_per_address`.
         case connectionsPerAddress = "connections_per_address"

@@ -44,7 +44,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("Over the number of connections in all, one waits until another ends, and is then served")
+    @Test("Over the number of connections in all, one waits while each has a request, and is then served")
     func inAll() async throws {
         var settings = LimitSettings()
         settings.connections = 2
@@ -53,21 +53,46 @@ struct ConnectionTests {
             calls: [
                 Call(.get, "kbs/v0", label: "probe", form: PlainText()) { _ in
                     Response(status: .unauthorized, body: Array("begins.".utf8))
+                },
+                Call(.post, "echo", label: "echo", body: .upTo(10), form: PlainText()) { request in
+                    Response(status: .ok, body: try await request.bytes())
+                },
+            ]
+        ) { server in
+            let begun = try (0..<2).map { _ in try TestSocket(server.port) }
+            for caller in begun {
+                try await caller.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel")
+            }
+            let third = Task { try await RawConnection.open(server.port) { try await ask($0) } }
+            #expect(await server.reached(.connections))
+            #expect(server.openConnections == 2)
+            for caller in begun {
+                try await caller.send("lo")
+                #expect(await caller.receive(until: "hello").hasPrefix("HTTP/1.1 200 "), "those who are in are served")
+            }
+            #expect(try await third.value)
+        }
+    }
+
+    @Test("Idle connections keep nobody out, and the log tells that there were too many")
+    func idle() async throws {
+        var settings = LimitSettings()
+        settings.connections = 3
+        try await SmallServer.run(
+            settings,
+            calls: [
+                Call(.get, "kbs/v0", label: "probe", form: PlainText()) { _ in
+                    Response(status: .unauthorized, body: Array("begins.".utf8))
                 }
             ]
         ) { server in
-            try await RawConnection.open(server.port) { first in
-                #expect(try await ask(first))
-                let third = try await RawConnection.open(server.port) { second async throws -> Task<Bool, any Error> in
-                    #expect(try await ask(second))
-                    let third = Task { try await RawConnection.open(server.port) { try await ask($0) } }
-                    #expect(await server.reached(.connections))
-                    #expect(server.openConnections == 2)
-                    for caller in [first, second] { #expect(try await ask(caller), "those who are in are served") }
-                    return third
-                }
-                #expect(try await third.value)
+            var callers: [TestSocket] = []
+            for _ in 0..<6 {
+                let caller = try TestSocket(server.port)
+                #expect(try await ask(caller))
+                callers.append(caller)
             }
+            #expect(server.limits.counters[.connections] >= 3)
         }
     }
 
