@@ -63,7 +63,8 @@ final class RequestHandler: Sendable {
         case .open(let answer):
             return try await Caller.$current.withValue(Caller(request)) { try await answer(request) }
         case .admitted(let right, let answer):
-            guard let gate else { throw HTTPError(.notFound) }
+            // Guests need the folded path. A proxy that denies administrative paths must see the one that is called.
+            guard let gate, request.uri.string == request.head.path else { throw HTTPError(.notFound) }
             let admission = try await gate.admit(request, to: right, checksNames: call.checksNames)
             var request = request
             if let operation = call.operation {

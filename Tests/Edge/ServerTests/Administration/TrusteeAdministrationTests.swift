@@ -105,6 +105,23 @@ struct TrusteeAdministrationTests {
         }
     }
 
+    @Test("A doubled slash leads guests to their calls, and past a proxy's rules to no call that needs a right")
+    func doubledSlash() async throws {
+        try await RunningServer.run { server in
+            try await server.put("default/key/1")
+            let path = "//kbs/v0/resource/default/key/1"
+            for (method, path) in [
+                ("POST", path), ("DELETE", path), ("GET", "//kbs/v0/resource"),
+                ("GET", "//kbs/v0/reference-value/x"), ("POST", "//kbs/v0/register_workload"),
+            ] {
+                let reply = try await server.send(method, path, method == "POST" ? Array("{}".utf8) : [])
+                #expect(reply.status == 404, "\(method) \(path): \(reply.body)")
+            }
+            #expect(try await server.send("GET", path).status == 401, "a guest is told to attest")
+            #expect(try await server.components().get("default/key/1").resource == Array("secret".utf8))
+        }
+    }
+
     /// As `kbs-client config set-sample-reference-value` sends them, with `--as-integer`, `--as-bool`, `--as-single-value`.
     private static func set(_ values: String, on server: RunningServer) async throws -> RunningServer.Reply {
         let payload = Data(values.utf8).base64EncodedString()
