@@ -22,14 +22,15 @@ extension CoCoDialect {
     /// parsed.
     public static func attests(_ body: [UInt8]) -> Bool {
         let start = body.prefix(4_096)
-        return start.holds(Array(#""primary_evidence""#.utf8)) || start.holds(Array(#""runtime-data""#.utf8))
+        // Guest components write init data first, of any length.
+        return ["init-data", "runtime-data", "primary_evidence"].contains { start.holds(Array("\"\($0)\"".utf8)) }
     }
 
     /// `POST /auth`.
     ///
     /// - Parameter greeting: the request's body.
     /// - Throws: a ``Refusal``.
-    public func challenge(_ greeting: JSON) async throws -> Response {
+    public func challenge(_ request: Request, _ greeting: JSON) async throws -> Response {
         let message = try read(greeting, RequestMessage.init)
         Caller.speaks(message.version)
         guard ExactText(message.version) == "0.4.0" else {
@@ -66,11 +67,10 @@ extension CoCoDialect {
     /// - Throws: a ``Refusal``.
     public func attest(_ request: Request) async throws -> Response {
         Caller.speaks("0.4.0")
-        let sessions = request.guestSessions
-        let body = try AttestationBody(try await request.bytes())
-        // First find the challenge: until then keys, certificates and init data come from a stranger.
-        let challenges = broker.challenges(among: sessions).filter { !$0.isWorkloads }
+        // The cookie first, then the nonce: until then the body comes from a stranger.
+        let challenges = broker.challenges(among: request.guestSessions).filter { !$0.isWorkloads }
         guard !challenges.isEmpty else { throw broker.refusing(.noChallenge) }
+        let body = try AttestationBody(try await request.bytes())
         guard let challenge = challenges.first(where: { equalInConstantTime($0.nonce, body.challenge) }) else {
             throw broker.refusing(.otherNonce)
         }

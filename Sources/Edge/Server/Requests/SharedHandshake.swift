@@ -21,28 +21,27 @@ struct SharedHandshake: Sendable {
         let (challengeForm, attestForm) = (Form(virtee: PlainText()), Form(virtee: VirteeDialect.ShortText()))
         return [
             Call(.post, "kbs/v0/auth", label: "challenge", body: .upTo(limits.body), form: challengeForm) { request in
-                await answering(request, .challenge, challengeForm) { form in
-                    let body = try await request.bytes()
-                    // Parsing the body twice would cost each guest of virtee's dialect more than the rest of this call.
-                    if !body[...].holds(Self.workload), let greeting = CoCoDialect.greeting(in: body) {
-                        form = CoCoFailureForm()
-                        return try await coco.challenge(greeting)
+                let body = try await request.bytes()
+                // Parsing the body twice would cost each guest of virtee's dialect more than the rest of this call.
+                guard !body[...].holds(Self.workload), let greeting = CoCoDialect.greeting(in: body) else {
+                    return await answering(request, .challenge, challengeForm) {
+                        try await virtee.challenge(request, body)
                     }
-                    return try await virtee.challenge(request, body)
+                }
+                return await answering(request, .challenge, CoCoFailureForm()) {
+                    try await coco.challenge(request, greeting)
                 }
             },
             Call(
                 .post, "kbs/v0/attest", label: "attest", body: .evidence(longest: longestEvidence),
                 form: attestForm
             ) { request in
-                await answering(request, .attest, attestForm) { form in
-                    var isCoCo = request.hasGuestCookie
-                    // A guest without its cookie gets the refusal in its own form.
-                    if !isCoCo, !request.hasSessionCookie { isCoCo = CoCoDialect.attests(try await request.bytes()) }
-                    guard isCoCo else { return try await virtee.attest(request) }
-                    form = CoCoFailureForm()
-                    return try await coco.attest(request)
-                }
+                var isCoCo = request.hasGuestCookie
+                // A guest without its cookie gets the refusal in its own form.
+                if !isCoCo, !request.hasSessionCookie { isCoCo = CoCoDialect.attests(try await request.bytes()) }
+                return isCoCo
+                    ? await answering(request, .attest, CoCoFailureForm()) { try await coco.attest(request) }
+                    : await answering(request, .attest, attestForm) { try await virtee.attest(request) }
             },
         ]
     }
@@ -63,17 +62,16 @@ struct SharedHandshake: Sendable {
 
     /// Runs a call, and records its refusal for the operator.
     ///
-    /// - Parameter body: gets the form of failures, and changes it once the dialect is known.
+    /// - Parameter form: the form of failures.
     private func answering(
-        _ request: Request, _ action: AuditRecord.Action, _ form: Form,
-        _ body: (inout any FailureForm) async throws -> Response
+        _ request: Request, _ action: AuditRecord.Action, _ form: any FailureForm,
+        _ body: () async throws -> Response
     ) async -> Response {
         defer { if let version = Caller.current?.version, !version.isEmpty { wasSpoken(version) } }
-        var spoken = form.form(for: request)
         do {
-            return try await body(&spoken)
+            return try await body()
         } catch {
-            let response = spoken.response(toThrown: error, of: request, logger: logger)
+            let response = form.response(toThrown: error, of: request, logger: logger)
             if let refusal = response.refusal, refusal.code != .overloaded {
                 // The refusal is sent even if it cannot be recorded.
                 try? await broker.recordUnseen(refusal, as: action)

@@ -176,6 +176,24 @@ struct GuestComponentTests {
         }
     }
 
+    @Test("Without a good cookie any answer is refused in this dialect's form, however long its init data")
+    func noCookieFirst() async throws {
+        let long = #"{"format":"toml","body":"\#(String(repeating: "x", count: 5_000))"}"#
+        try await RunningServer.run { server in
+            for (cookie, body) in [
+                (nil, #"{"init-data":\#(long),"runtime-data":{},"tee-evidence":{}}"#),
+                ("x", #"{"runtime-data":{"nonce":"%"}}"#), ("x", "not JSON"),
+            ] as [(String?, String)] {
+                let reply = try await server.send(
+                    "POST", "/kbs/v0/attest", body.utf8,
+                    headers: [("Content-Type", "application/json")]
+                        + (cookie.map { [("Cookie", "kbs-session-id=\($0)")] } ?? []))
+                #expect(reply.status == 401, "\(body.prefix(40)): \(reply.body)")
+                #expect(reply.body.contains("urn:swift-kbs:problem:challenge_invalid"), "\(reply.body)")
+            }
+        }
+    }
+
     @Test("Nothing else of an answer is read unless it is one: the nonce first")
     func nonceFirst() async throws {
         try await RunningServer.run { server in

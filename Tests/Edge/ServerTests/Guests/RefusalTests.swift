@@ -32,11 +32,12 @@ struct RefusalTests {
         try await RunningServer.run { server in
             try await server.register("app")
             let cookie = try await server.challengeCookie("app")
+            let components = try await server.components().challenge().cookie
             for marks in [written, escaped] {
                 let body = "{\"\(marks)\":1}"
                 for (method, path, headers) in [
                     ("POST", "/kbs/v0/auth", []),
-                    ("POST", "/kbs/v0/attest", [("Cookie", "kbs-session-id=x")]),
+                    ("POST", "/kbs/v0/attest", [("Cookie", "kbs-session-id=\(components)")]),
                     ("POST", "/kbs/v0/attest", [("Cookie", "session_id=\(cookie)")]),
                     ("POST", "/kbs/v0/register_workload", []), ("PUT", "/api/v1/workloads/app", []),
                 ] as [(String, String, [(String, String)])] {
@@ -50,6 +51,9 @@ struct RefusalTests {
                     let reply = try await server.send("POST", "/kbs/v0/attest", body.utf8, headers: headers)
                     #expect(reply.status == 400 && reply.code == "challenge_invalid", "\(reply.body)")
                 }
+                let reply = try await server.send(
+                    "POST", "/kbs/v0/attest", body.utf8, headers: [("Cookie", "kbs-session-id=x")])
+                #expect(reply.status == 401 && reply.body.contains("challenge_invalid"), "\(reply.body)")
             }
         }
     }
