@@ -5,7 +5,7 @@ import Evidence
 extension Broker {
     /// Registers a workload, durably.
     ///
-    /// - Parameter expected: the precondition (If-Match); `nil` for none.
+    /// - Parameter expected: the precondition (If-Match, If-None-Match); `nil` for none.
     /// - Throws: a ``Refusal`` when the id is registered and `replacing` is false, or the precondition does not hold.
     /// - Returns: the registered workload, and whether it replaced a registration of the same id.
     @discardableResult
@@ -36,7 +36,12 @@ extension Broker {
                 .resourceExists,
                 "There is a resource \(id), and workloads and resources share their names: remove it first, or use "
                     + "another id.")
-        case .changed: throw Refusal.changed(id)
+        case .changed:
+            throw expected == Workload.Expectation.none
+                ? Refusal(
+                    .preconditionFailed,
+                    "The workload \(id) is registered: register it without demanding that there be none.")
+                : Refusal.changed(id)
         case .unknownPolicy:
             throw Refusal(
                 .invalidField, "There is no policy \(registration.launch.policyName?.text ?? ""): set it first.")

@@ -73,10 +73,11 @@ extension AdministrationAPI {
             ) { request, admission in
                 let path = try request.resource(admission)
                 let wish: GeneratedResource = try await request.message()
+                let expected = try request.resourceExpectation()
                 let done = try await broker.generateResource(
                     path, bytes: wish.bytes ?? 32, isHex: wish.hex ?? false,
                     policy: try wish.policy.map { .named(try admission.policy($0)) }, boundTo: try wish.binding(),
-                    expecting: try request.resourceExpectation() ?? Resource.Expectation.none, by: admission.actor)
+                    replacing: expected != nil, expecting: expected, by: admission.actor)
                 return (ResourceSummary(done.resource), !done.replaced)
             },
             call(

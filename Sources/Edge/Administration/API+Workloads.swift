@@ -49,8 +49,7 @@ extension AdministrationAPI {
                     throw Refusal(.invalidField, "id in the body is another than in the path.")
                 }
                 return try await register(
-                    id, message, replacing: try request.mayReplace() && replacesWorkloads,
-                    expecting: try request.workloadExpectation(), admission)
+                    id, message, replacing: replacesWorkloads, expecting: try request.workloadExpectation(), admission)
             },
             call(
                 .patch, one, .disableWorkloads, checksNames: true,

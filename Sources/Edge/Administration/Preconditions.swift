@@ -4,15 +4,7 @@ import HTTPEdge
 
 // What `If-Match` and `If-None-Match` ask for.
 extension Request {
-    /// Whether the thing may exist already: `If-None-Match: *` says that it must not.
-    func mayReplace() throws(Refusal) -> Bool {
-        guard let text = headers[.ifNoneMatch] else { return true }
-        guard text == "*" else { throw Refusal(.malformed, "If-None-Match can be * only.") }
-        return false
-    }
-
-    /// `If-Match` alone: `mayReplace()` tells whether the workload must be absent.
-    func workloadExpectation() throws(Refusal) -> Workload.Expectation? { try ifMatch { Workload.Revision($0) } }
+    func workloadExpectation() throws(Refusal) -> Workload.Expectation? { try expectation { Workload.Revision($0) } }
 
     func revisionExpectation() throws(Refusal) -> Revision.Expectation? { try expectation { Revision($0) } }
 
@@ -21,7 +13,8 @@ extension Request {
     private func expectation<ETag: Hashable & Sendable>(_ read: (String) -> ETag?) throws(Refusal) -> Precondition<
         ETag
     >? {
-        guard try !mayReplace() else { return try ifMatch(read) }
+        guard let text = headers[.ifNoneMatch] else { return try ifMatch(read) }
+        guard text == "*" else { throw Refusal(.malformed, "If-None-Match can be * only.") }
         guard headers[.ifMatch] == nil else {
             throw Refusal(.preconditionFailed, "If-Match and If-None-Match cannot both hold.")
         }

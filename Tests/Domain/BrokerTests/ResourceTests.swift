@@ -522,7 +522,10 @@ struct ResourceTests {
         #expect(
             await code {
                 try await broker.putResource(path, secret, expecting: Resource.Expectation.none, by: .server)
-            } == .resourceExists)
+            } == .preconditionFailed)
+        #expect(
+            await code { try await broker.putResource(path, secret, replacing: false, by: .server) }
+                == .resourceExists)
         #expect(
             await code { try await broker.removeResource(path, expecting: stale, by: .server) } == .preconditionFailed)
         #expect(

@@ -14,6 +14,7 @@ extension Broker {
     ///   - policy: `nil` leaves the resource's policy.
     ///   - binding: the HOST_DATA that a guest must have been launched with, beside the policy's rules; `nil` leaves
     ///     the current version's.
+    ///   - replacing: whether the resource may exist.
     ///   - expected: the precondition (If-Match, If-None-Match); `nil` for none.
     ///   - isGenerated: whether the server generated the bytes, for the trail.
     /// - Returns: the stored resource, and whether it existed before.
@@ -21,8 +22,8 @@ extension Broker {
     @discardableResult
     public func putResource(
         _ path: ResourcePath, _ secret: Secret, policy: PolicyChoice? = nil,
-        boundTo binding: HostDataBinding? = nil, expecting expected: Resource.Expectation? = nil,
-        isGenerated: Bool = false, by actor: Actor
+        boundTo binding: HostDataBinding? = nil, replacing: Bool = true,
+        expecting expected: Resource.Expectation? = nil, isGenerated: Bool = false, by actor: Actor
     ) async throws -> (resource: Resource, replaced: Bool) {
         guard secret.count > 0 else { throw Refusal(.invalidField, "A resource must not be empty.") }
         guard secret.count <= longestResource else {
@@ -30,6 +31,7 @@ extension Broker {
                 .invalidField,
                 "The resource has \(secret.count) bytes and at most \(longestResource) are taken: see limits.resource.")
         }
+        let required = replacing ? expected : Resource.Expectation.none
         var mayReload = true
         // Each overtaken attempt means that another put succeeded, so few are needed.
         for _ in 0..<16 {
@@ -38,7 +40,7 @@ extension Broker {
             let version = NewResourceVersion(
                 path: path, number: number, sealed: try keys.seal(secret, for: .resource(path, version: number)),
                 size: secret.count, policy: policy, binding: binding)
-            let outcome = try await store.put(version, expecting: expected, at: time) { replaced in
+            let outcome = try await store.put(version, expecting: required, at: time) { replaced in
                 AuditRecord(
                     .putResource, by: actor, resource: path.text,
                     details: .members([
@@ -59,7 +61,13 @@ extension Broker {
                     throw Refusal.masterKeyRetired
                 }
                 mayReload = false
-            case .changed: throw Refusal.changed(path, expected)
+            case .changed:
+                guard replacing else {
+                    throw Refusal(
+                        .resourceExists,
+                        "There is a resource \(path): remove it first, use another path, or replace it on purpose.")
+                }
+                throw Refusal.changed(path, expected)
             case .unknownPolicy: throw Refusal.unknownPolicy(policy)
             case .isWorkload:
                 throw Refusal(
@@ -77,7 +85,8 @@ extension Broker {
     @discardableResult
     public func generateResource(
         _ path: ResourcePath, bytes count: Int, isHex: Bool = false, policy: PolicyChoice? = nil,
-        boundTo binding: HostDataBinding? = nil, expecting expected: Resource.Expectation?, by actor: Actor
+        boundTo binding: HostDataBinding? = nil, replacing: Bool, expecting expected: Resource.Expectation?,
+        by actor: Actor
     ) async throws -> (resource: Resource, replaced: Bool) {
         guard (16...4_096).contains(count) else {
             throw Refusal(.invalidField, "A generated secret has 16 to 4096 bytes: 32 are a key of 256 bits.")
@@ -88,7 +97,8 @@ extension Broker {
             secret = Secret(wiping: &digits)
         }
         return try await putResource(
-            path, secret, policy: policy, boundTo: binding, expecting: expected, isGenerated: true, by: actor)
+            path, secret, policy: policy, boundTo: binding, replacing: replacing, expecting: expected,
+            isGenerated: true, by: actor)
     }
 
     /// Removes a resource with all its versions.
@@ -169,11 +179,11 @@ extension Refusal {
     }
 
     fileprivate static func changed(_ path: ResourcePath, _ expected: Resource.Expectation?) -> Refusal {
-        expected == Resource.Expectation.none
-            ? Refusal(.resourceExists, "There is a resource \(path): put it without demanding that there be none.")
-            : Refusal(
-                .preconditionFailed,
-                "The resource \(path) is not what you last read: read it again, and decide anew.")
+        Refusal(
+            .preconditionFailed,
+            expected == Resource.Expectation.none
+                ? "There is a resource \(path): put it without demanding that there be none."
+                : "The resource \(path) is not what you last read: read it again, and decide anew.")
     }
 
     fileprivate static func unknownPolicy(_ policy: PolicyChoice?) -> Refusal {

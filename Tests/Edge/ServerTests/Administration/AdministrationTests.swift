@@ -191,7 +191,7 @@ struct AdministrationTests {
                 "PUT", "/api/v1/workloads/none", workload(), headers: [("If-Match", "*")])
             #expect(none.status == 412, "* means that there is one")
             let absent = try await api.call("PUT", path, workload(), headers: [("If-None-Match", "*")])
-            #expect(absent.status == 409)
+            #expect(absent.status == 412 && absent.body.contains("is registered"), "\(absent.body)")
             #expect(try await api.call("GET", path).headers.first(name: "ETag") == etag)
             let disabled = try await api.call("PATCH", path, #"{"disabled":true}"#, headers: [("If-Match", etag)])
             #expect(disabled.status == 200 && disabled.headers.first(name: "ETag") != etag)
@@ -209,6 +209,8 @@ struct AdministrationTests {
             let made = try await api.call("PUT", path, workload())
             #expect(made.status == 201)
             #expect(try await api.call("PUT", path, workload()).problem == "workload_exists")
+            let absent = try await api.call("PUT", path, workload(), headers: [("If-None-Match", "*")])
+            #expect(absent.problem == "precondition_failed", "the header was the reason")
             #expect(try await api.call("PATCH", path, #"{"disabled":true}"#).status == 200)
         }
     }

@@ -162,7 +162,9 @@ struct ResourceAdministrationTests {
                 #expect(try await server.call("DELETE", path, headers: headers).status == 412)
             }
             let anew = try await server.send("PUT", path, [3], headers: [("If-None-Match", "*")])
-            #expect(anew.status == 409 && anew.problem == "resource_exists")
+            #expect(anew.status == 412 && anew.problem == "precondition_failed")
+            let generated = try await server.call("POST", path, "{}", headers: [("If-None-Match", "*")])
+            #expect(generated.status == 412, "\(generated.body)")
             let other = "/api/v1/resources/default/key/2"
             #expect(try await server.send("PUT", other, [3], headers: [("If-Match", "*")]).status == 412)
             #expect(try await server.send("PUT", other, [3], headers: [("If-None-Match", "*")]).status == 201)
