@@ -9,9 +9,7 @@ public struct ProblemForm: FailureForm {
     public init() {}
 
     public func response(to refusal: Refusal, status: HTTPResponse.Status?) -> Response {
-        var response = Problem(status ?? refusal.code.status, code: refusal.code.rawValue, refusal.sentence).response
-        if refusal.code == .unauthenticated { response.headers[values: .wwwAuthenticate] = HTTPError.challenges }
-        return response
+        Problem(status ?? refusal.code.status, code: refusal.code.rawValue, refusal.sentence).response
     }
 
     public func response(to error: HTTPError) -> Response {

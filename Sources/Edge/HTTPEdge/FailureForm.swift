@@ -43,6 +43,7 @@ extension FailureForm {
     private func told(_ refusal: Refusal, status: HTTPResponse.Status? = nil) -> Response {
         var response = response(to: refusal, status: status)
         response.refusal = refusal
+        if refusal.code == .unauthenticated { response.headers[values: .wwwAuthenticate] = HTTPError.challenges }
         if let seconds = refusal.retryAfter { response.headers[.retryAfter] = "\(seconds)" }
         return response
     }
@@ -71,9 +72,7 @@ public struct PlainText: FailureForm {
     public static func response(
         _ sentence: String, to refusal: Refusal, status: HTTPResponse.Status? = nil
     ) -> Response {
-        var response = Response(status: status ?? refusal.code.status, text: sentence)
-        if refusal.code == .unauthenticated { response.headers[values: .wwwAuthenticate] = HTTPError.challenges }
-        return response
+        Response(status: status ?? refusal.code.status, text: sentence)
     }
 
     public func response(to error: HTTPError) -> Response {
@@ -94,7 +93,7 @@ extension HTTPError {
     }
 
     /// The accepted authentication schemes. Clients that support Basic only ask for a password when they see this.
-    public static var challenges: [String] {
+    fileprivate static var challenges: [String] {
         ["Bearer realm=\"swift-kbs\"", "Basic realm=\"swift-kbs\", charset=\"UTF-8\""]
     }
 }

@@ -102,6 +102,7 @@ struct TrusteeAdministrationTests {
             let reply = try await server.send(method, "/kbs/v0/\(path)", "{}".utf8)
             #expect(reply.status == 401)
             #expect(reply.body.contains("\"detail\""))
+            #expect(reply.headers.first(name: "WWW-Authenticate")?.hasPrefix("Bearer ") == true)
         }
     }
 
