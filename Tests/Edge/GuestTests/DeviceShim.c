@@ -2,7 +2,7 @@
 // without SEV-SNP cannot answer. Everything that is said comes from the test's own process.
 //
 //   KBS_TEST_TSM         a folder that acts as configfs-tsm: mkdir returns when the test has put the attributes there,
-//                        and rmdir takes them away.
+//                        and rmdir takes them away. Beside an attribute NAME.busy, reading NAME fails with EWOULDBLOCK.
 //   KBS_TEST_SEV_GUEST   a Unix socket whose other end answers the ioctls of /dev/sev-guest.
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -59,6 +59,10 @@ int access(const char *path, int mode) {
 
 static int open_as(const char *name, const char *path, int flags, mode_t mode) {
     int (*real)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, name);
+    char busy[4096];
+    snprintf(busy, sizeof busy, "%s.busy", path);
+    int ends[2];
+    if (is_entry(path) && access(busy, F_OK) == 0 && pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) return ends[0];
     if (!is_device(path)) return real(path, flags, mode);
     return device = real("/dev/null", flags);
 }

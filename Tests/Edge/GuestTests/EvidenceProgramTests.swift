@@ -43,6 +43,10 @@ struct EvidenceProgramTests {
         #expect(alone.status == 0 && alone.errors.contains("The host gives no certificates"), "\(alone.errors)")
         #expect(!FileManager.default.fileExists(atPath: folder.file("chain.pem").path))
 
+        let late = try tsm("web") { $0.lateIntrusions = 1 }
+        let again = try await evidence(late)
+        #expect(again.status == 0 && late.requests == 2 && late.leftovers.isEmpty, "\(again.errors)")
+
         let always = try tsm("web") { $0.intrusions = 100 }
         let failed = try await evidence(always)
         #expect(failed.status == 2 && failed.errors.contains("another program") && always.leftovers.isEmpty)

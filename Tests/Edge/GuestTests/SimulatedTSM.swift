@@ -14,6 +14,8 @@ final class SimulatedTSM: Sendable {
         var provider = "sev_guest"
         /// In how many entries another program writes too.
         var intrusions = 0
+        /// In how many entries it does so after the report is read, so that the certificates cannot be.
+        var lateIntrusions = 0
         /// Makes the report's bytes from what the guest asked.
         var report: @Sendable (_ reportData: [UInt8], _ vmpl: UInt32) throws -> [UInt8]
         var table: [UInt8] = []
@@ -59,6 +61,7 @@ final class SimulatedTSM: Sendable {
         number(0)
         put("privlevel", [])
         put("auxblob", behaviour.table)
+        if requests <= behaviour.lateIntrusions { put("auxblob.busy", []) }
         mkfifo("\(entry)/inblob", 0o600)
         mkfifo("\(entry)/outblob", 0o600)
         let input = open("\(entry)/inblob", O_RDONLY | O_NONBLOCK)

@@ -58,8 +58,7 @@ struct ConfigFSDevice: EvidenceDevice {
         }
         try write(reportData, to: "inblob", of: entry)
         expected &+= 1
-        guard let report = try report(of: entry) else { return nil }
-        let table = try auxiliary(of: entry)
+        guard let report = try report(of: entry), let table = try auxiliary(of: entry) else { return nil }
         guard try generation(of: entry) == expected else { return nil }
         return (report, table)
     }
@@ -75,11 +74,14 @@ struct ConfigFSDevice: EvidenceDevice {
     }
 
     /// The host's certificates. Older kernels lack this attribute, and an unusable one must not lose the report.
-    private func auxiliary(of entry: String) throws -> [UInt8] {
+    ///
+    /// - Returns: `nil` if the kernel saw another write since it made the report.
+    private func auxiliary(of entry: String) throws -> [UInt8]? {
         do {
             return try File.read("\(entry)/auxblob", atMost: HostCertificateTable.longest)
         } catch {
             if error.code == ENOENT || error.code == EFBIG { return [] }
+            if error.code == EWOULDBLOCK { return nil }
             throw failure("read the host's certificates", error)
         }
     }
