@@ -336,7 +336,8 @@ final class Connection: Watched, @unchecked Sendable {
         // Moved out: `receive` accesses self while it writes.
         var bytes = input
         input = []
-        defer { input = bytes }
+        // A reader of TLS is asked for bytes that may not be there: the room made for them is not kept.
+        defer { input = bytes.isEmpty ? [] : bytes }
         return receive(into: &bytes, atMost: count)
     }
 
