@@ -10,8 +10,6 @@ public struct CallPath: Sendable, Hashable, ExpressibleByStringInterpolation, Cu
     }
 
     let segments: [Segment]
-    /// The leading literal segments, with a slash before each and, if another segment follows, after the last.
-    private let literalPrefix: String
 
     public init(stringLiteral text: String) { self.init(text) }
 
@@ -21,7 +19,6 @@ public struct CallPath: Sendable, Hashable, ExpressibleByStringInterpolation, Cu
             return segment.first == ":" ? .parameter(String(segment.dropFirst())) : .literal(String(segment))
         }
         segments = !named.isEmpty && text.hasSuffix("/") ? named + [.literal("")] : named
-        literalPrefix = Self.literalPrefix(of: segments)
     }
 
     /// The path for metrics and spans, e.g. `/api/v1/workloads/:workload`.
@@ -35,15 +32,6 @@ public struct CallPath: Sendable, Hashable, ExpressibleByStringInterpolation, Cu
                 case .rest: "/**"
                 }
             }.joined()
-    }
-
-    private static func literalPrefix(of segments: [Segment]) -> String {
-        var prefix = ""
-        for segment in segments {
-            guard case .literal(let text) = segment else { return prefix + "/" }
-            prefix += "/\(text)"
-        }
-        return prefix.isEmpty ? "/" : prefix
     }
 
     var isLiteral: Bool { names.isEmpty }
@@ -78,7 +66,6 @@ public struct CallPath: Sendable, Hashable, ExpressibleByStringInterpolation, Cu
     ///
     /// - Returns: the values of the names; nil if the path does not match.
     func match(_ path: String) -> Parameters? {
-        guard path.utf8.starts(with: literalPrefix.utf8) else { return nil }
         var values: [(name: String, value: Substring)] = []
         var rest = path[...]
         for segment in segments {
