@@ -16,8 +16,6 @@ public struct CoCoDialect: Sendable {
         public var longestBody = 256 * 1_024
         /// Longest resource that may be put, in bytes.
         public var longestResource = 1 << 20
-        /// Whether clients come over TLS.
-        public var isSecure = false
 
         public init() {}
     }

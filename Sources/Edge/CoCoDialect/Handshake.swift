@@ -58,7 +58,7 @@ extension CoCoDialect {
             parameters = ["selected-hash-algorithm": .text(algorithm.rawValue)]
         }
         var response = Response(json: ["nonce": .text(challenge.nonce.base64), "extra-params": parameters])
-        response.headers[.setCookie] = cookie(challenge.session)
+        response.headers[.setCookie] = Self.cookie(challenge.session, for: request)
         return response
     }
 
@@ -81,15 +81,14 @@ extension CoCoDialect {
         recipients.remember(answer.binding.key)
         guard let token = session.guest?.token else { throw Refusal(.unavailable, "The guest has no token.") }
         var response = Response(json: ["token": .text(token)])
-        response.headers[.setCookie] = cookie(challenge.sealed)
+        response.headers[.setCookie] = Self.cookie(challenge.sealed, for: request)
         return response
     }
 
     /// The Set-Cookie header. The cookie is the guest's secret and goes back to this server only. It has no path,
     /// because a gateway may strip a prefix from the client's paths.
-    private func cookie(_ session: String) -> String {
-        "\(Request.guestCookie)=\(session); HttpOnly; SameSite=Strict"
-            + (settings.isSecure ? "; Secure" : "")
+    private static func cookie(_ session: String, for request: Request) -> String {
+        "\(Request.guestCookie)=\(session); HttpOnly; SameSite=Strict" + (request.isSecure ? "; Secure" : "")
     }
 
     /// A stranger's text, made safe for a sentence.

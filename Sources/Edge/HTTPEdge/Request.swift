@@ -9,6 +9,8 @@ public struct Request: Sendable {
     public let uri: URI
     /// The sender: the peer of the connection, or the client that a trusted proxy names.
     public let caller: Peer
+    /// Whether it came over TLS.
+    public var isSecure = false
     /// The client's certificate, DER, verified to lead to `tls.client_ca` and to be valid now; nil without one.
     public var certificate: [UInt8]?
     /// The values of the call path's names.

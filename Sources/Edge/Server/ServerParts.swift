@@ -136,17 +136,15 @@ struct ServerParts: Sendable {
     private func handlers() -> (all: RequestHandler, guests: RequestHandler) {
         let virtee = VirteeDialect(
             broker: broker, replacesWorkloads: settings.replacesWorkloads, longestBody: settings.limits.body)
-        func calls(_ coco: CoCoDialect) -> [Call] {
-            let handshake = SharedHandshake(
-                virtee: virtee, coco: coco, broker: broker, limits: settings.limits, logger: loggers[.http],
-                wasSpoken: { [metrics = monitor.broker] in metrics.spoken($0) })
-            return virtee.guestCalls + coco.guestCalls + handshake.calls
-        }
-        let coco = coco(isSecure: tls != nil)
+        let coco = coco
+        let handshake = SharedHandshake(
+            virtee: virtee, coco: coco, broker: broker, limits: settings.limits, logger: loggers[.http],
+            wasSpoken: { [metrics = monitor.broker] in metrics.spoken($0) })
+        let booting = virtee.guestCalls + coco.guestCalls + handshake.calls
         let health = HealthCalls(
             monitor: monitor, readiness: readiness, networks: settings.metricsNetworks,
             warnings: settings.policy.allowsSample ? ["guests without hardware are attested (--allow-sample)"] : [])
-        let all = health.calls + calls(coco) + [virtee.registration] + coco.otherCalls + administration.calls
+        let all = health.calls + booting + [virtee.registration] + coco.otherCalls + administration.calls
         let observer = RequestObserver(
             all, monitor.http, refused: monitor.broker,
             tracing: RequestTracing(traces?.exporter, leftOut: monitor.leftOut), logger: loggers[.http],
@@ -164,16 +162,14 @@ struct ServerParts: Sendable {
         let gate = Gate(
             gateConfiguration, broker: broker, tokens: folder.store, client: settings.client,
             logger: loggers[.administration])
-        // The guests' listeners have no TLS.
-        return (handler(all, gate), handler([HealthCalls.liveness] + calls(self.coco(isSecure: false)), nil))
+        return (handler(all, gate), handler([HealthCalls.liveness] + booting, nil))
     }
 
-    private func coco(isSecure: Bool) -> CoCoDialect {
+    private var coco: CoCoDialect {
         var guests = CoCoDialect.Settings()
         guests.keys = settings.guestComponents.keys
         guests.longestBody = settings.limits.body
         guests.longestResource = settings.limits.resource
-        guests.isSecure = isSecure
         return CoCoDialect(
             broker: broker, tokens: tokens, policies: PolicyLibrary(folder.store), agent: agent, settings: guests)
     }

@@ -33,6 +33,7 @@ final class RequestHandler: Sendable {
         let (caller, fault) = caller(of: incoming)
         var request = Request(
             head: incoming.head, path: Self.path(of: incoming.head), body: .incoming(incoming.body), from: caller)
+        request.isSecure = incoming.tls != nil
         request.certificate = tls?.believed(incoming.tls)
         let (match, whole) = (calls.match(request.method, request.uri.path), request)
         return await observer.observe(whole, match) {

@@ -58,6 +58,18 @@ struct GuestListenerTests {
         }
     }
 
+    @Test("Guest components' cookie goes back over TLS only if it came over TLS")
+    func secureCookie() async throws {
+        try await withTLS { server, _, guests in
+            let greeting = #"{"version":"0.4.0","tee":"snp","extra-params":""}"#.utf8
+            let secure = try await RunningServer.send(
+                "POST", to: "https://127.0.0.1:\(server.port)/kbs/v0/auth", greeting, over: try authority.client())
+            #expect(secure.headers.first(name: "Set-Cookie")?.hasSuffix("; Secure") == true)
+            let plain = try await RunningServer.send("POST", to: "\(guests)/kbs/v0/auth", greeting)
+            #expect(plain.status == 200 && plain.headers.first(name: "Set-Cookie")?.contains("Secure") == false)
+        }
+    }
+
     @Test("Guest components attest there too, and their cookie is for plain HTTP")
     func components() async throws {
         try await RunningServer.run {
