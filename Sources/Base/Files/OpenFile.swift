@@ -188,6 +188,9 @@ public struct OpenFile: ~Copyable, Sendable {
         return true
     }
 
+    /// Releases the lock, also where a duplicate of the descriptor stays open.
+    public func unlock() { _ = flock(number, LOCK_UN) }
+
     /// Closes the file and reports a failure: some file systems write only then.
     public consuming func close() throws(FileError) {
         let (open, path) = (number, self.path)

@@ -45,6 +45,26 @@ struct FolderLockTests {
         _ = try ServingLock(data, address: "127.0.0.1:8081")
     }
 
+    @Test("A lock ends with its holder, though a child that is being started has the open file a moment longer")
+    func inherited() throws {
+        let data = folder.file("data")
+        try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
+        var copies: [Int32] = []
+        defer { for copy in copies { close(copy) } }
+        do {
+            let locks = (try FolderLock.take(data, .using), try ServingLock(data, address: "127.0.0.1:8080"))
+            for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
+                let file = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)")
+                guard file?.hasPrefix(data.path) == true, let descriptor = Int32(name) else { continue }
+                copies.append(fcntl(descriptor, F_DUPFD_CLOEXEC, 0))
+            }
+            withExtendedLifetime(locks) {}
+        }
+        #expect(copies.count >= 2)
+        _ = try FolderLock.take(data, .replacing)
+        _ = try ServingLock(data, address: "127.0.0.1:8081")
+    }
+
     @Test("Commands that only use the folder go on beside a server")
     func commands() async throws {
         let data = folder.file("data")

@@ -82,4 +82,7 @@ private final class HeldFile: Sendable {
     let file: OpenFile
 
     init(_ file: consuming OpenFile) { self.file = file }
+
+    // Closing alone would not release it while a child that this process has just forked holds the descriptor too.
+    deinit { file.unlock() }
 }
