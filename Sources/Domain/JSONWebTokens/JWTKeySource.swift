@@ -12,6 +12,7 @@ package actor JWTKeySource {
     private let location: String
     private let client: HTTP1Client
     private let logger: Logger
+    private let timeout: Duration
     private let now: @Sendable () -> ContinuousClock.Instant
     private var keys: VerificationKeySet?
     private var fetching: Task<Void, Never>?
@@ -25,6 +26,8 @@ package actor JWTKeySource {
     private static let pause = Duration.seconds(30)
     /// How long the last keys remain valid while the provider is unreachable. After that it may have withdrawn them.
     private let patience: Duration
+    /// The time limit of one fetch.
+    package static let longestFetch = Duration.seconds(10)
     /// Longest set of keys, in bytes.
     private static let longest = 1 << 20
     /// Most keys tried on one token.
@@ -38,11 +41,13 @@ package actor JWTKeySource {
         case guests
     }
 
+    /// - Parameter timeout: the time limit of one fetch.
     package init(
         _ location: String, of subjects: Subjects, client: HTTP1Client, logger: Logger,
-        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+        timeout: Duration = JWTKeySource.longestFetch, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
-        (self.location, self.client, self.logger, self.now) = (location, client, logger, now)
+        (self.location, self.client, self.logger) = (location, client, logger)
+        (self.timeout, self.now) = (timeout, now)
         patience = subjects == .administrators ? .seconds(3_600) : .seconds(86_400)
     }
 
@@ -94,21 +99,24 @@ package actor JWTKeySource {
     }
 
     private func fetch() async -> VerificationKeySet? {
-        do { return try VerificationKeySet(json: try await Self.document(location, client: client)) } catch {
+        do {
+            return try VerificationKeySet(json: try await Self.document(location, client: client, timeout: timeout))
+        } catch {
             logger.error(
                 "The keys of the JWT issuer cannot be fetched.", metadata: ["keys": "\(location)", "error": "\(error)"])
             return nil
         }
     }
 
-    /// The document in a file or at a URL, also for the doctor. Redirects are not followed; the time limit is ten
-    /// seconds.
-    package static func document(_ location: String, client: HTTP1Client) async throws -> [UInt8] {
+    /// The document in a file or at a URL, also for the doctor. Redirects are not followed.
+    package static func document(
+        _ location: String, client: HTTP1Client, timeout: Duration = longestFetch
+    ) async throws -> [UInt8] {
         guard location.hasPrefix("http://") || location.hasPrefix("https://") else {
             return try File.read(location, atMost: longest)
         }
         let response = try await client.execute(
-            HTTPClientRequest(url: location), timeout: .seconds(10), upTo: longest)
+            HTTPClientRequest(url: location), timeout: timeout, upTo: longest)
         guard response.status == 200 else {
             throw MalformedInput("JWK Set", "the provider answered \(response.status) where its keys should be")
         }
