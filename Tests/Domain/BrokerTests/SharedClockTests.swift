@@ -29,7 +29,8 @@ struct SharedClockTests {
         let cluster = try await PostgreSQLCluster.shared
         let store = try await PostgreSQLStore(
             PostgreSQLConfiguration(
-                uri: cluster.uri(cluster.newStoreDatabase()), connections: 4, timeout: .seconds(30)), manifest: .tested)
+                uri: cluster.uri(cluster.newStoreDatabase()), connections: 4, timeout: PostgreSQLCluster.patience),
+            manifest: .tested)
         var lifetimes = Lifetimes()
         lifetimes.clockTolerance = Lifetimes.sharedClockTolerance
         let (keys, anchors, time) = (KeyRing(master: .init(size: .bits256)), try Simulated.anchors, time)

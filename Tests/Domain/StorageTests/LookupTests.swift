@@ -14,18 +14,18 @@ struct LookupTests {
             text.postgreSQL == "SELECT strpos(a, $1) AS instruments FROM t WHERE b = $12 AND strpos(c, $2) > 0")
     }
 
-    @Test("A lookup that gets no answer holds up no other", .timeLimit(.minutes(1)))
+    @Test("A lookup that gets no answer holds up no other", .timeLimit(.minutes(10)))
     func stuck() async throws {
         let cluster = try await PostgreSQLCluster.shared
         let database = try await cluster.newStoreDatabase()
         let store = try await PostgreSQLStore(
-            PostgreSQLConfiguration(uri: cluster.uri(database), timeout: .seconds(40)), manifest: .tested)
+            PostgreSQLConfiguration(uri: cluster.uri(database), timeout: PostgreSQLCluster.patience), manifest: .tested)
         func count(_ condition: String) async throws -> String {
             try await cluster.sql(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = '\(database)' AND \(condition)", in: "postgres")
         }
         let holder = Task {
-            try await cluster.sql("BEGIN; LOCK TABLE workloads; SELECT pg_sleep(50) /* holds it */", in: database)
+            try await cluster.sql("BEGIN; LOCK TABLE workloads; SELECT pg_sleep(600) /* holds it */", in: database)
         }
         while try await count("wait_event = 'PgSleep'") == "0" { try await Task.sleep(for: .milliseconds(20)) }
         let stuck = Task { try await store.workload(WorkloadID("app")) }

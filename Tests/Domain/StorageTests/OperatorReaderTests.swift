@@ -19,7 +19,7 @@ struct OperatorReaderTests {
         store = try SQLiteStore(file: folder.file("kbs.sqlite"), manifest: .tested)
     }
 
-    @Test("Guests' lookups and writes do not wait for it", .timeLimit(.minutes(2)))
+    @Test("Guests' lookups and writes do not wait for it", .timeLimit(.minutes(10)))
     func apart() async throws {
         let id = try WorkloadID("app")
         let (gate, open) = (DispatchSemaphore(value: 0), AsyncStream.makeStream(of: Void.self))

@@ -40,7 +40,7 @@ struct OtherSchemaTests {
         try await PostgreSQLCluster.shared.sql(
             "CREATE TABLE schema_versions (version BIGINT); CREATE TABLE workloads (row BIGINT)", in: database)
         let configuration = try await PostgreSQLConfiguration(
-            uri: PostgreSQLCluster.shared.uri(database), connections: 4, timeout: .seconds(30))
+            uri: PostgreSQLCluster.shared.uri(database), connections: 4, timeout: PostgreSQLCluster.patience)
         for migrates in [true, false] {
             let error = await #expect(throws: OtherSchema.self) {
                 try await PostgreSQLStore(configuration, migrates: migrates)

@@ -16,7 +16,7 @@ struct PostgreSQLFailureTests {
 
     private func store(
         _ cluster: PostgreSQLCluster, _ database: String, through proxy: TCPProxy? = nil,
-        timeout: Duration = .seconds(30)
+        timeout: Duration = PostgreSQLCluster.patience
     ) async throws -> PostgreSQLStore {
         try await PostgreSQLStore(
             PostgreSQLConfiguration(
@@ -61,7 +61,9 @@ struct PostgreSQLFailureTests {
         let cluster = try await PostgreSQLCluster.shared
         let database = try await cluster.newStoreDatabase()
         let proxy = try TCPProxy(to: cluster.port)
-        let store = try await store(cluster, database, through: proxy, timeout: .seconds(3))
+        let store = try await eventually {
+            try await self.store(cluster, database, through: proxy, timeout: .seconds(3))
+        }
         #expect(try await eventually { try await store.workload(WorkloadID("a")) == nil })
         proxy.set(.swallow)
         let lookup = await #expect(throws: Refusal.self) { try await store.workload(WorkloadID("a")) }
@@ -80,7 +82,11 @@ struct PostgreSQLFailureTests {
     /// Tries again while the store is not available.
     private func eventually<T>(_ body: () async throws -> T) async throws -> T {
         for _ in 0..<60 {
-            do { return try await body() } catch let refusal as Refusal where refusal.code == .unavailable {}
+            do { return try await body() } catch let refusal as Refusal where refusal.code == .unavailable {
+                continue
+            } catch is PostgreSQLUnusable {
+                continue
+            }
         }
         return try await body()
     }
@@ -191,7 +197,7 @@ struct PostgreSQLFailureTests {
         let uri = primary.uri(database).replacing(
             "127.0.0.1:\(primary.port)", with: "127.0.0.1:\(primary.port),127.0.0.1:\(standby.port)")
         let store = try await PostgreSQLStore(
-            PostgreSQLConfiguration(uri: uri, connections: 4, timeout: .seconds(60)), manifest: .tested)
+            PostgreSQLConfiguration(uri: uri, connections: 4, timeout: PostgreSQLCluster.patience), manifest: .tested)
         try await store.record([record("before")], attempt: nil)
         while try await standby.sql("SELECT count(*) FROM audit", in: database) != "1" {}
         try await primary.stop(.immediate)

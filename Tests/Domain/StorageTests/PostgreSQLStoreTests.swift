@@ -102,7 +102,7 @@ struct PostgreSQLStoreTests {
 
     @Test(
         "Who removes what is not there waits for whoever makes it, and does not list it as absent",
-        .timeLimit(.minutes(1)), arguments: [true, false])
+        .timeLimit(.minutes(10)), arguments: [true, false])
     func absent(isWorkload: Bool) async throws {
         let cluster = try await PostgreSQLCluster.shared
         let database = try await cluster.newStoreDatabase()
@@ -116,7 +116,7 @@ struct PostgreSQLStoreTests {
             try await cluster.sql(
                 """
                 BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('\(isWorkload ? id.text : endorser.name)', 0));
-                SELECT pg_sleep(50)
+                SELECT pg_sleep(600)
                 """, in: database)
         }
         while try await count("wait_event = 'PgSleep'") == "0" { try await Task.sleep(for: .milliseconds(20)) }
@@ -319,7 +319,8 @@ struct PostgreSQLStoreTests {
         for migrates in [true, false] {
             let error = await #expect(throws: OtherSchema.self) {
                 try await PostgreSQLStore(
-                    PostgreSQLConfiguration(uri: cluster.uri(database), timeout: .seconds(30)), migrates: migrates)
+                    PostgreSQLConfiguration(uri: cluster.uri(database), timeout: PostgreSQLCluster.patience),
+                    migrates: migrates)
             }
             #expect(error?.isLater == true)
         }

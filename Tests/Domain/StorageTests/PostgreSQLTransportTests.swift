@@ -31,7 +31,7 @@ struct PostgreSQLTransportTests {
             #expect(isEncrypted == true)
             await store.close()
         }
-        try await open("localhost", cluster.certificate, waiting: .seconds(30))
+        try await open("localhost", cluster.certificate, waiting: PostgreSQLCluster.patience)
         await #expect(throws: PostgreSQLUnusable.self) { try await open("localhost", another) }
         await #expect(throws: PostgreSQLUnusable.self) { try await open("127.0.0.1", cluster.certificate) }
     }

@@ -20,7 +20,7 @@ struct StorageCopyTests {
 
     private func configuration(_ database: String) async throws -> PostgreSQLConfiguration {
         try await PostgreSQLConfiguration(
-            uri: PostgreSQLCluster.shared.uri(database), connections: 4, timeout: .seconds(30))
+            uri: PostgreSQLCluster.shared.uri(database), connections: 4, timeout: PostgreSQLCluster.patience)
     }
 
     private func register(_ id: String, in store: any Store) async throws {

@@ -96,7 +96,7 @@ struct StorePlace: Sendable {
         case .postgresql:
             .postgreSQL(
                 try await PostgreSQLConfiguration(
-                    uri: PostgreSQLCluster.shared.uri(database), timeout: .seconds(30)))
+                    uri: PostgreSQLCluster.shared.uri(database), timeout: PostgreSQLCluster.patience))
         }
     }
 
@@ -130,11 +130,11 @@ struct StorePlace: Sendable {
 }
 
 extension ExaminedStore where Self == PostgreSQLStore {
-    /// On the cluster that all tests share. It waits for long: a machine that runs many tests is slow.
+    /// On the cluster that all tests share.
     static func connected(to database: String) async throws -> PostgreSQLStore {
         try await PostgreSQLStore(
             PostgreSQLConfiguration(
-                uri: PostgreSQLCluster.shared.uri(database), connections: 4, timeout: .seconds(30)),
+                uri: PostgreSQLCluster.shared.uri(database), connections: 4, timeout: PostgreSQLCluster.patience),
             manifest: .tested)
     }
 }

@@ -41,7 +41,7 @@ struct WorkQueueTests {
         }
     }
 
-    @Test("While one thread is at work, what comes waits for it and is taken together", .timeLimit(.minutes(1)))
+    @Test("While one thread is at work, what comes waits for it and is taken together", .timeLimit(.minutes(10)))
     func together() async throws {
         let crew = Crew(2, WorkQueue(wakingMoreAt: 4))
         defer { crew.end() }
@@ -55,7 +55,7 @@ struct WorkQueueTests {
         #expect(await taken.next() == [2, 3, 4])
     }
 
-    @Test("When more waits than one thread takes, another is woken", .timeLimit(.minutes(1)))
+    @Test("When more waits than one thread takes, another is woken", .timeLimit(.minutes(10)))
     func backlog() async throws {
         let crew = Crew(2, WorkQueue(wakingMoreAt: 4))
         defer { crew.end() }
@@ -68,7 +68,7 @@ struct WorkQueueTests {
         #expect(await taken.next() == [2, 3, 4, 5])
     }
 
-    @Test("When the thread at work does not come back, another takes what waits", .timeLimit(.minutes(1)))
+    @Test("When the thread at work does not come back, another takes what waits", .timeLimit(.minutes(10)))
     func stuck() async throws {
         let crew = Crew(2, WorkQueue(wakingMoreAt: 4))
         defer { crew.end() }
@@ -81,7 +81,7 @@ struct WorkQueueTests {
         #expect(await taken.next() == [2])
     }
 
-    @Test("A thread that has come back is woken again for the next", .timeLimit(.minutes(1)))
+    @Test("A thread that has come back is woken again for the next", .timeLimit(.minutes(10)))
     func again() async throws {
         let crew = Crew(1, WorkQueue(wakingMoreAt: 4))
         defer { crew.end() }
@@ -94,7 +94,7 @@ struct WorkQueueTests {
         }
     }
 
-    @Test("What was put back is taken before all others, also when nothing new may come", .timeLimit(.minutes(1)))
+    @Test("What was put back is taken before all others, also when nothing new may come", .timeLimit(.minutes(10)))
     func putBack() {
         let queue = WorkQueue<Int>()
         #expect(queue.add(3))
@@ -108,13 +108,13 @@ struct WorkQueueTests {
 
 @Suite("Deadlines")
 struct DeadlineTests {
-    @Test("While someone waits, whoever observes is told again and again", .timeLimit(.minutes(1)))
+    @Test("While someone waits, whoever observes is told again and again", .timeLimit(.minutes(10)))
     func ticks() async throws {
         let deadlines = Deadlines()
         let (ticks, continuation) = AsyncStream.makeStream(of: Void.self)
         deadlines.observe { continuation.yield() }
         let answer: Int = try await withCheckedThrowingContinuation { waiting in
-            let request = Request(waiting, deadline: .now + .seconds(30))
+            let request = Request(waiting, deadline: .now + .seconds(600))
             deadlines.watch(request)
             Task {
                 for await _ in ticks.prefix(2) {}

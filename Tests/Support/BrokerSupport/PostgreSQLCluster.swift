@@ -29,7 +29,13 @@ public final class PostgreSQLCluster: Sendable {
         let leash: FileHandle
     }
 
-    public let port: Int
+    /// How long a test's store waits for the database, unless the test is about that: a machine that runs many tests is
+    /// slow, and now and then stands still.
+    public static let patience = Duration.seconds(300)
+
+    /// It stays the same once the server has been started.
+    public var port: Int { chosenPort.withLock { $0 } }
+    private let chosenPort = Lock(0)
     private let folder: URL
     private let plan: Plan
     private let running = Lock<Running?>(nil)
@@ -47,7 +53,6 @@ public final class PostgreSQLCluster: Sendable {
     /// Makes a server and starts it.
     public init(_ plan: Plan) async throws {
         self.plan = plan
-        port = try Self.freePort()
         folder = try Self.newFolder()
         let words = folder.appending(path: "password")
         try Data(Self.password.utf8).write(to: words)
@@ -59,18 +64,17 @@ public final class PostgreSQLCluster: Sendable {
                 "-A", "scram-sha-256",
             ])
         if plan.usesTLS { try await makeCertificate() }
-        try await start()
+        try await startOnFreePort()
     }
 
     /// A standby that follows a server and can take its place.
     private init(following primary: PostgreSQLCluster) async throws {
         plan = primary.plan
-        port = try Self.freePort()
         folder = try Self.newFolder()
         try await Self.giveAway(folder)
         try await Self.run(
             "pg_basebackup", ["-D", data, "-R", "-X", "stream", "-c", "fast", "-d", primary.uri("postgres")])
-        try await start()
+        try await startOnFreePort()
     }
 
     deinit {
@@ -121,8 +125,11 @@ public final class PostgreSQLCluster: Sendable {
             let task = Task {
                 let database = try await newDatabase()
                 let store = try await PostgreSQLStore(
-                    PostgreSQLConfiguration(uri: uri(database), timeout: .seconds(30)))
+                    PostgreSQLConfiguration(uri: uri(database), timeout: Self.patience))
                 await store.close()
+                // PostgreSQL copies no database to which someone is connected, and a connection ends a moment later.
+                let connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = '\(database)'"
+                while try await sql(connected, in: "postgres") != "0" { try await Task.sleep(for: .milliseconds(20)) }
                 return database
             }
             template = task
@@ -146,7 +153,21 @@ public final class PostgreSQLCluster: Sendable {
     /// The certificate by which the server's is verified; it is its own.
     public var certificate: URL { folder.appending(path: "data/server.crt") }
 
+    private func startOnFreePort() async throws {
+        for attempt in 1... {
+            let port = try Self.freePort()
+            chosenPort.withLock { $0 = port }
+            // Another program may have taken it since.
+            do { return try await start() } catch let failure as Failure {
+                guard attempt < 5 else { throw failure }
+            }
+        }
+    }
+
+    /// Starts the server, and waits for as long as that takes.
     public func start() async throws {
+        // The folder is needed for another attempt.
+        try Data().write(to: folder.appending(path: "keep"))
         var settings = plan.settings
         settings["port"] = "\(port)"
         settings["listen_addresses"] = "127.0.0.1"
@@ -157,14 +178,16 @@ public final class PostgreSQLCluster: Sendable {
         settings["max_connections"] = settings["max_connections"] ?? "1000"
         let arguments = try [Self.program("postgres").path, "-D", data] + settings.flatMap { ["-c", "\($0)=\($1)"] }
         let leash = Pipe()
-        // Waits for the end of what it reads, and has the server crash.
+        // Has the server crash when there is no more to read, and ends with it.
         let script = """
             folder=$1; shift
             exec 3<&0
             "$@" </dev/null >>"$folder/log" 2>&1 &
-            cat <&3 >/dev/null
-            kill -QUIT $! 2>/dev/null
-            wait
+            server=$!
+            { cat <&3 >/dev/null; kill -QUIT $server 2>/dev/null; } &
+            leash=$!
+            wait $server
+            kill $leash 2>/dev/null
             [ -e "$folder/keep" ] || rm -rf "$folder"
             """
         var spawn = SpawnedProcess.Plan(
@@ -172,13 +195,14 @@ public final class PostgreSQLCluster: Sendable {
         spawn.input = leash.fileHandleForReading
         let process = try SpawnedProcess(spawn)
         running.withLock { $0 = Running(process: process, leash: leash.fileHandleForWriting) }
-        for _ in 0..<600 {
+        while process.isRunning {
             if (try? await Self.run("pg_isready", ["-q", "-h", "127.0.0.1", "-p", "\(port)"])) != nil {
                 try? FileManager.default.removeItem(at: folder.appending(path: "keep"))
                 return
             }
             try await Task.sleep(for: .milliseconds(50))
         }
+        running.withLock { $0 = nil }
         let log = (try? String(contentsOf: folder.appending(path: "log"), encoding: .utf8)) ?? ""
         throw Failure(description: "PostgreSQL did not start: \(log.suffix(2_000))")
     }
@@ -268,11 +292,14 @@ public final class PostgreSQLCluster: Sendable {
         _ = try await run(["chown", "-R", "postgres:postgres", folder.path], as: [])
     }
 
+    private static let givenPorts = Lock<Set<Int>>([])
+
     /// Below those that the system gives to others, so that nobody gets it before the server does, or while it is
     /// stopped.
     private static func freePort() throws -> Int {
         for _ in 0..<100 {
             let port = Int.random(in: 15_000..<30_000)
+            guard givenPorts.withLock({ $0.insert(port).inserted }) else { continue }
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             defer { close(descriptor) }
             var address = sockaddr_in()
