@@ -176,6 +176,22 @@ struct StorageCopyTests {
         await server.close()
     }
 
+    @Test("A server that has just been stopped, and whose connections end a moment later, is waited for")
+    func stoppedServer() async throws {
+        let cluster = try await PostgreSQLCluster.shared
+        let name = try await cluster.newStoreDatabase()
+        // In a process of its own, which ends in time however busy this one is.
+        let connection = Task {
+            try await cluster.sql("SET application_name = 'kbs'; SELECT pg_sleep(2)", in: name)
+        }
+        let listed = "SELECT count(*) FROM pg_stat_activity WHERE datname = '\(name)' AND application_name = 'kbs'"
+        while try await cluster.sql(listed, in: "postgres") == "0" { try await Task.sleep(for: .milliseconds(20)) }
+        let target = CopyPlace.sqlite(folder.file("stopped.sqlite"))
+        let outcome = try await StorageCopy.run(from: .postgreSQL(configuration(name)), to: target)
+        #expect(outcome.tables.count == CopiedTable.all.count)
+        _ = try await connection.value
+    }
+
     @Test("A server that begins to work while it is copied is noticed, and the copy is none")
     func lateServer() async throws {
         let database = try await configuration(PostgreSQLCluster.shared.newStoreDatabase())

@@ -1,3 +1,4 @@
+import Concurrency
 import PostgreSQL
 
 /// A PostgreSQL database, as one end of a copy.
@@ -25,15 +26,30 @@ final class PostgreSQLCopyEnd: CopyEnd {
     private static let patience = Duration.seconds(600)
 
     func beginReading(isSnapshot: Bool) throws {
-        try run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self.isSnapshot = isSnapshot
+        if !isSnapshot { try waitForStoppedServers() }
+        try run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try checkThatNobodyWorks()
+    }
+
+    /// Waits five seconds at most: PostgreSQL lists the connections of a server that has stopped a moment longer.
+    private func waitForStoppedServers() throws {
+        // Not in the transaction, which would not see what they changed last.
+        for _ in 0..<50 where try isInUse() { BlockingThread.sleep(for: .milliseconds(100)) }
     }
 
     func finishReading() throws { try checkThatNobodyWorks() }
 
     private func checkThatNobodyWorks() throws {
-        guard !isSnapshot else { return }
+        guard try isSnapshot || !isInUse() else {
+            throw StorageCopy.Failure(
+                description: "servers are using \(configuration), and their later changes would be missing from the "
+                    + "copy: stop them, or copy the state of one moment with --snapshot")
+        }
+    }
+
+    /// Whether servers or commands are connected.
+    private func isInUse() throws -> Bool {
         // Within a transaction the statistics views repeat their first answer until the snapshot is cleared.
         try run("SELECT pg_stat_clear_snapshot()")
         let others = try run(
@@ -41,11 +57,7 @@ final class PostgreSQLCopyEnd: CopyEnd {
             SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                 AND application_name = '\(Connection.application)' AND pid <> pg_backend_pid()
             """)
-        guard try others.first?.integer(0) == 0 else {
-            throw StorageCopy.Failure(
-                description: "servers are using \(configuration), and their later changes would be missing from the "
-                    + "copy: stop them, or copy the state of one moment with --snapshot")
-        }
+        return try others.first?.integer(0) != 0
     }
 
     func beginWriting() throws {
