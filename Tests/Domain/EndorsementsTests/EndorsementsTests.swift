@@ -28,7 +28,7 @@ struct KeyDistributionTests {
         try await StandInService.run(answering: answer) { standIn, base in
             var configuration = VendorService.Configuration()
             configuration.baseURL = base
-            configuration.deadline = .seconds(900)
+            (configuration.requestTimeout, configuration.deadline) = (.seconds(600), .seconds(900))
             configuration.requestTimeout = requestTimeout
             try await body(
                 standIn, VendorService(client: HTTP1Client(), configuration: configuration, time: time.time))
@@ -252,6 +252,7 @@ struct KeyDistributionTests {
     func unreachable() async throws {
         var configuration = VendorService.Configuration()
         configuration.baseURL = "http://127.0.0.1:1"
+        (configuration.requestTimeout, configuration.deadline) = (.seconds(600), .seconds(600))
         let service = VendorService(
             client: HTTP1Client(), configuration: configuration, time: ManualTime().time)
         let vcek = try identity()

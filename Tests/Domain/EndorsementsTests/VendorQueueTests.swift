@@ -62,8 +62,8 @@ struct VendorQueueTests {
             }
             for try await found in group { #expect(found == document) }
         }
-        // Eleven pauses of ten seconds, and a fifth more.
-        #expect(time.passed >= .seconds(110) && time.passed <= .seconds(132), "\(time.passed)")
+        // Eleven pauses of ten seconds, and a third more: tasks take their turns in any order.
+        #expect(time.passed >= .seconds(110) && time.passed <= .seconds(150), "\(time.passed)")
         #expect(vendor.asked <= (saysWhen ? 40 : 160))
     }
 

@@ -15,7 +15,7 @@ struct OpenPolicyAgentTests {
         path: ["repo", "type", "tag"])
 
     private func withAgent(
-        answering answer: @escaping StandInService.Answer, timeout: Duration = .seconds(20), tokenFile: URL? = nil,
+        answering answer: @escaping StandInService.Answer, timeout: Duration = .seconds(600), tokenFile: URL? = nil,
         _ body: (StandInService, OpenPolicyAgent) async throws -> Void
     ) async throws {
         try await StandInService.run(answering: answer) { standIn, base in
