@@ -7,7 +7,7 @@ import Testing
 
 /// - Parameter limit: for bodies.
 func send(
-    _ request: HTTPClientRequest, timeout: Duration = .seconds(60), upTo limit: Int = 1 << 20,
+    _ request: HTTPClientRequest, timeout: Duration = .seconds(300), upTo limit: Int = 1 << 20,
     _ change: (inout HTTP1Client.Configuration) -> Void = { _ in }
 ) async throws -> HTTPClientResponse {
     var configuration = HTTP1Client.Configuration()

@@ -7,7 +7,7 @@ import Testing
 
 /// The error of a request that has none but such an error.
 func failure(
-    _ request: HTTPClientRequest, timeout: Duration = .seconds(60), upTo limit: Int = 1 << 20,
+    _ request: HTTPClientRequest, timeout: Duration = .seconds(300), upTo limit: Int = 1 << 20,
     _ change: (inout HTTP1Client.Configuration) -> Void = { _ in }
 ) async throws -> HTTPClientError {
     try #require(

@@ -10,13 +10,13 @@ import X509
 struct BlockingConnectionTests {
     init() { HandshakeTests.sigpipe }
 
-    private var soon: ContinuousClock.Instant { .now.advanced(by: .seconds(60)) }
+    private var soon: ContinuousClock.Instant { .now.advanced(by: .seconds(300)) }
 
     /// Sends back what comes, in capitals, until there is no more.
     private func echo(_ context: TLSContext?) throws -> TestListener {
         try TestListener { socket in
             let connection = BlockingConnection(taking: socket)
-            let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+            let deadline = ContinuousClock.now.advanced(by: .seconds(300))
             do {
                 if let context { try connection.acceptTLS(context, until: deadline) }
                 while case let bytes = try connection.read(atMost: 1_000, until: deadline), !bytes.isEmpty {
@@ -113,7 +113,7 @@ struct BlockingConnectionTests {
         let sides = try Sides()
         let listener = try TestListener { socket in
             let connection = BlockingConnection(taking: socket)
-            let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+            let deadline = ContinuousClock.now.advanced(by: .seconds(300))
             try? connection.acceptTLS(sides.server, until: deadline)
             try? connection.write(Array("half".utf8), until: deadline)
         }

@@ -173,7 +173,7 @@ struct OTLPTests {
         for interval in [Duration.seconds(3_600), .milliseconds(1)] {
             var limits = OTLPExporter.Limits()
             limits.batch = 10
-            limits.interval = interval
+            (limits.interval, limits.last) = (interval, .seconds(600))
             let exporter = OTLPExporter(resource: resource, limits: limits) { body in
                 let spans = try JSON(body).member("resourceSpans").array()[0].member("scopeSpans").array()[0]
                 sending.yield(try spans.member("spans").array().count)

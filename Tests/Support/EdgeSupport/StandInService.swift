@@ -54,9 +54,9 @@ public final class StandInService: Sendable {
         OutgoingResponse(status: .ok, body: bytes)
     }
 
-    /// Answers after a minute, which no caller waits for.
+    /// Answers after ten minutes, which no caller waits for.
     public static func silence() async -> OutgoingResponse {
-        try? await Task.sleep(for: .seconds(60))
+        try? await Task.sleep(for: .seconds(600))
         return status(503)
     }
 

@@ -15,7 +15,7 @@ public final class TLSTestSocket: Sendable {
         signal(SIGPIPE, SIG_IGN)
         let queue = DispatchQueue(label: "kbs.test.tls.connecting")
         let connection = try await run(on: queue) {
-            let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+            let deadline = ContinuousClock.now.advanced(by: TestSocket.patience)
             let connection = try BlockingConnection(to: "127.0.0.1", port: UInt16(clamping: port), until: deadline)
             try connection.startTLS(context, as: "127.0.0.1", until: deadline)
             return connection
@@ -40,14 +40,14 @@ public final class TLSTestSocket: Sendable {
 
     public func send(_ text: String) async throws {
         try await Self.run(on: queue) { [connection] in
-            try connection.write(Array(text.utf8), until: .now.advanced(by: .seconds(60)))
+            try connection.write(Array(text.utf8), until: .now.advanced(by: TestSocket.patience))
         }
     }
 
     /// What comes next; nil when the other side has said that there is no more.
     public func receive() async throws -> [UInt8]? {
         let bytes = try await Self.run(on: queue) { [connection] in
-            try connection.read(atMost: 65_536, until: .now.advanced(by: .seconds(60)))
+            try connection.read(atMost: 65_536, until: .now.advanced(by: TestSocket.patience))
         }
         return bytes.isEmpty ? nil : bytes
     }

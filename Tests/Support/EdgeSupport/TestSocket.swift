@@ -4,9 +4,12 @@ import Foundation
 import Glibc
 
 /// A connection on which a test says exactly what it likes, byte by byte. It blocks a thread of its own, so that no task
-/// waits for it; what does not come in five minutes does not come.
+/// waits for it; what does not come within ``patience`` does not come.
 public final class TestSocket: Sendable {
     public struct Failure: Error { public let code: Int32 }
+
+    /// Long: a busy machine may let the other side wait.
+    public static let patience = Duration.seconds(300)
 
     private let descriptor: Int32
     private let reading = DispatchQueue(label: "kbs.test.reading")
@@ -15,13 +18,17 @@ public final class TestSocket: Sendable {
     /// One that is connected. It is closed with this.
     init(_ descriptor: Int32) {
         self.descriptor = descriptor
-        var limit = timeval(tv_sec: 300, tv_usec: 0)
+        Self.limit(descriptor)
+    }
+
+    deinit { close(descriptor) }
+
+    private static func limit(_ descriptor: Int32) {
+        var limit = timeval(tv_sec: Int(patience / .seconds(1)), tv_usec: 0)
         let size = socklen_t(MemoryLayout<timeval>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
     }
-
-    deinit { close(descriptor) }
 
     /// To a port of this machine.
     ///
@@ -34,9 +41,7 @@ public final class TestSocket: Sendable {
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
         if var size = receiveBuffer.map({ Int32($0) }) { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, 4) }
-        var limit = timeval(tv_sec: 300, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        Self.limit(descriptor)
         if let source, Self.withLoopback(source, 0, { bind(descriptor, $0, $1) }) != 0 { throw Failure(code: errno) }
         guard Self.withLoopback(0x7F00_0001, port, { connect(descriptor, $0, $1) }) == 0 else {
             throw Failure(code: errno)
@@ -161,21 +166,10 @@ public final class TestSocket: Sendable {
     }
 
     /// How many bytes come until the other side closes.
-    ///
-    /// - Parameter pause: after every 64 pieces, at the socket's own pace: however busy the tests' tasks are.
-    public func receiveAll(pausing pause: Duration = .zero) async -> Int {
-        await withCheckedContinuation { continuation in
-            reading.async { [self] in
-                var bytes = [UInt8](repeating: 0, count: 65_536)
-                var (count, pieces) = (0, 0)
-                while case let received = recv(descriptor, &bytes, bytes.count, 0), received > 0 {
-                    count += received
-                    pieces += 1
-                    if pieces % 64 == 0 { usleep(UInt32(pause / .microseconds(1))) }
-                }
-                continuation.resume(returning: count)
-            }
-        }
+    public func receiveAll() async -> Int {
+        var count = 0
+        while let next = await receiveBytes() { count += next.count }
+        return count
     }
 
     /// What comes until the text is there, or the other side closes. Then a text is sent at once, before the tests' tasks
@@ -193,6 +187,24 @@ public final class TestSocket: Sendable {
                 { all += bytes.prefix(received) }
                 _ = (other ?? self).sendAll(Array(text.utf8))
                 continuation.resume(returning: String(decoding: all, as: UTF8.self))
+            }
+        }
+    }
+
+    /// How many bytes come until the other side closes, when they are taken at a pace of so many a second: on the
+    /// connection's own thread, however busy the tests' tasks are.
+    public func receiveAll(perSecond pace: Int) async -> Int {
+        await withCheckedContinuation { continuation in
+            reading.async { [self] in
+                let begun = ContinuousClock.now
+                var (all, bytes) = (0, [UInt8](repeating: 0, count: 65_536))
+                while true {
+                    let count = recv(descriptor, &bytes, bytes.count, 0)
+                    guard count > 0 else { return continuation.resume(returning: all) }
+                    all += count
+                    let early = Duration.seconds(Double(all) / Double(pace)) - begun.duration(to: .now)
+                    if early > .zero { usleep(UInt32(early / .microseconds(1))) }
+                }
             }
         }
     }
