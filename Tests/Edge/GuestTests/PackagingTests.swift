@@ -28,16 +28,14 @@ struct PackagingTests {
     }
 
     /// A folder with a program that writes its arguments down.
-    private func recorder(_ name: String) throws -> TemporaryFolder {
+    private func recorder(_ name: String) async throws -> TemporaryFolder {
         let folder = try TemporaryFolder()
-        let file = folder.file(name)
-        try Data("#!/bin/sh\nprintf '%s\\n' \"$@\"\n".utf8).write(to: file)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file.path)
+        _ = try await folder.script(name, "printf '%s\\n' \"$@\"")
         return folder
     }
 
     private func unlock(_ commandLine: String) async throws -> ProgramResult {
-        let bin = try recorder("kbs-guest")
+        let bin = try await recorder("kbs-guest")
         let file = bin.file("cmdline")
         try Data(commandLine.utf8).write(to: file)
         return try await shell(
@@ -79,7 +77,7 @@ struct PackagingTests {
 
     @Test("Debian's initramfs-tools takes the hook, and the image has what it needs", .enabled(if: hasHookFunctions))
     func hook() async throws {
-        let bin = try recorder("kbs-guest")
+        let bin = try await recorder("kbs-guest")
         let image = try TemporaryFolder()
         let library = Self.folder.appending(path: "lib").path
         let got = try await shell(

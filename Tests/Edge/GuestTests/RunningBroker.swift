@@ -22,6 +22,8 @@ enum RunningBroker {
         settings.dataFolder = folder.file("data")
         settings.keyDistribution = nil
         settings.simulatedRoots = try Simulated.roots
+        // A busy machine may let a test's own client wait for long.
+        (settings.limits.headerTimeout, settings.limits.bodyTimeout) = (600, 600)
         if let identity {
             let files = try identity.write(to: folder.url)
             (settings.tls.certificate, settings.tls.key) = (files.certificate, files.key)

@@ -143,7 +143,7 @@ struct SEVGuestDeviceTests {
                 let got = try await GuestProgram.run(
                     [
                         "unlock", "--device", "sev-guest", "--url", "http://127.0.0.1:\(port)", "--insecure-http",
-                        "--workload", "web", "--rsa-bits", "4096",
+                        "--workload", "web", "--rsa-bits", "4096", "--timeout", "600s",
                     ], environment: ["KBS_TEST_SEV_GUEST": socket])
                 #expect(got.status == 0 && got.output == "by ioctl", "\(got.errors)")
             }

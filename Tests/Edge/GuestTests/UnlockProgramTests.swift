@@ -24,7 +24,7 @@ struct UnlockProgramTests {
     {
         defer { tsm.stop() }
         return try await GuestProgram.run(
-            ["unlock", "--device", "configfs", "--tsm-path", tsm.path] + arguments,
+            ["unlock", "--device", "configfs", "--tsm-path", tsm.path, "--timeout", "600s"] + arguments,
             environment: environment.merging(["KBS_TEST_TSM": tsm.path]) { $1 })
     }
 
@@ -91,9 +91,7 @@ struct UnlockProgramTests {
     private func unlock(_ port: Int, _ pin: String, with script: String, in folder: TemporaryFolder) async throws
         -> ProgramResult
     {
-        let fake = folder.file("cryptsetup")
-        try Data("#!/bin/sh\n\(script)\n".utf8).write(to: fake)
-        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: fake.path)
+        _ = try await folder.script("cryptsetup", script)
         return try await unlock(
             tsm("web"),
             [
@@ -144,10 +142,8 @@ struct UnlockProgramTests {
                 ])
             #expect(formatted.status == 0, "\(formatted.errors)")
             // Everything but the mapping, which needs the kernel's device mapper.
-            let wrapper = folder.file("cryptsetup")
-            try Data("#!/bin/sh\nshift\nexec /usr/sbin/cryptsetup open --test-passphrase \"$@\"\n".utf8).write(
-                to: wrapper)
-            try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: wrapper.path)
+            _ = try await folder.script(
+                "cryptsetup", #"shift; exec /usr/sbin/cryptsetup open --test-passphrase "$@""#)
             for (workload, status) in [("web", 0), ("other", 4)] as [(String, Int32)] {
                 let got = try await unlock(
                     tsm(workload),

@@ -93,7 +93,7 @@ public final class TerminalProcess: @unchecked Sendable {
     }
 
     private func readUntil(_ texts: [String]) throws {
-        let end = Date().addingTimeInterval(60)
+        let end = Date().addingTimeInterval(300)
         while !texts.allSatisfy({ screen.contains($0) }) {
             guard Date() < end, readSome(within: 1_000) != .ended else {
                 throw Failure(description: "on the screen: \(screen)")
@@ -107,7 +107,7 @@ public final class TerminalProcess: @unchecked Sendable {
     public func ended() async throws -> Int32 { try await BlockingThread.run("terminal") { [self] in readToEnd() } }
 
     private func readToEnd() -> Int32 {
-        while readSome(within: 60_000) == .some {}
+        while readSome(within: 300_000) == .some {}
         var status: Int32 = 0
         waitpid(process, &status, 0)
         process = 0

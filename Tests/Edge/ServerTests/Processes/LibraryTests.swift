@@ -50,8 +50,7 @@ struct LibraryTests {
     )
     func process() async throws {
         let folder = try TemporaryFolder()
-        let program = folder.file("program")
-        try FileManager.default.copyItem(at: URL(filePath: "/bin/sleep"), to: program)
+        let program = try await folder.program("program", copying: URL(filePath: "/bin/sleep"))
         let sleeping = try SpawnedProcess(SpawnedProcess.Plan(program, ["600"]))
         // Until it has become that program.
         try await eventually("it runs") {
