@@ -120,7 +120,7 @@ struct SheddingTests {
 
     @Test("Of requests over the limit each gets 503 at once, and those within it succeed")
     func excess() async throws {
-        var settings = LimitSettings()
+        var settings = LimitSettings.patient
         settings.waitingAttestations = 3
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
         let waiting = Lock(0)
@@ -158,7 +158,7 @@ struct SheddingTests {
 
     @Test("Bodies that together take too much memory get 503, and their memory is given back")
     func bodies() async throws {
-        var settings = LimitSettings()
+        var settings = LimitSettings.patient
         settings.bodies = 250_000
         try await SmallServer.run(
             settings,
@@ -203,7 +203,7 @@ struct SheddingTests {
 
     @Test("Whoever sends evidence slowly takes nobody's place")
     func slowSender() async throws {
-        var settings = LimitSettings()
+        var settings = LimitSettings.patient
         settings.waitingAttestations = 1
         try await SmallServer.run(
             settings,
@@ -266,6 +266,8 @@ struct SheddingTests {
                 $0.limits.waitingAttestations = 1
                 $0.keyDistribution = .init()
                 $0.keyDistribution?.baseURL = base
+                $0.keyDistribution?.requestTimeout = .seconds(600)
+                $0.keyDistribution?.deadline = .seconds(600)
             }) { server in
                 try await server.register("app", secret: "open sesame")
                 var guest = try Simulated.guest("app")

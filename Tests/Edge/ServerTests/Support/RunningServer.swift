@@ -39,6 +39,9 @@ struct RunningServer {
         settings.simulatedRoots = try Simulated.roots
         // Most tests are about what an administrator does, not about who is one.
         settings.opensAdministration = true
+        // Only what a test is about may fail on a busy machine.
+        settings.limits = .patient
+        settings.storage.timeout = PostgreSQLCluster.patience / .seconds(1)
         try change(&settings)
         let log = LogRecorder()
         let (addresses, report) = AsyncStream.makeStream(of: Installation.Settings.Address.self)

@@ -49,14 +49,14 @@ struct SharedDatabase: Sendable {
     func apply(to settings: inout Settings) {
         settings.storage.url = uri()
         settings.storage.connections = PostgreSQLStore.fewestConnections
-        settings.storage.timeout = 30
+        settings.storage.timeout = PostgreSQLCluster.patience / .seconds(1)
         settings.masterKeys.master = .file(keyFile)
     }
 
     /// The same for `kbs`.
     var arguments: [String] {
         [
-            "--set", "storage.url=\(uri())", "--set", "storage.connections=5", "--set", "storage.timeout=30s",
+            "--set", "storage.url=\(uri())", "--set", "storage.connections=5",
             "--keys-master", "file:\(keyFile.path)",
         ]
     }
@@ -64,7 +64,7 @@ struct SharedDatabase: Sendable {
     func withStore<T>(_ body: (PostgreSQLStore) async throws -> T) async throws -> T {
         let store = try await PostgreSQLStore(
             PostgreSQLConfiguration(
-                uri: uri(), connections: PostgreSQLStore.fewestConnections, timeout: .seconds(30)),
+                uri: uri(), connections: PostgreSQLStore.fewestConnections, timeout: PostgreSQLCluster.patience),
             manifest: Manifest(keys), migrates: false)
         let result: Result<T, any Error>
         do { result = .success(try await body(store)) } catch { result = .failure(error) }
@@ -113,20 +113,40 @@ extension RunningServer {
         after servers: [RunningServer], _ body: ([RunningServer]) async throws -> Void
     ) async throws {
         guard servers.count < count else { return try await body(servers) }
-        try await run { settings in
-            database.apply(to: &settings)
-            try change(servers.count, &settings)
-        } _: { server in
-            // Of two that start at once either may be the last to say which master key is the active one.
-            try await eventually("it has made its master key the active one") {
-                server.log.lines.contains { $0.hasPrefix("info Master key.") }
+        var hasStarted = false
+        for attempt in 1... {
+            do {
+                return try await run { settings in
+                    database.apply(to: &settings)
+                    try change(servers.count, &settings)
+                } _: { server in
+                    hasStarted = true
+                    // Of two that start at once either may be the last to say which master key is the active one.
+                    try await eventually("it has made its master key the active one") {
+                        server.log.lines.contains { $0.hasPrefix("info Master key.") }
+                    }
+                    try await replicas(count, on: database, change, after: servers + [server], body)
+                }
+            } catch {
+                // One that is not to wait long for the database may not get it in time when it starts.
+                guard !hasStarted, attempt < 20 else { throw error }
             }
-            try await replicas(count, on: database, change, after: servers + [server], body)
         }
     }
 
     /// `true` when it takes requests.
     func isReady() async throws -> Bool { try await send("GET", "/readyz").status == 200 }
+
+    /// What a server says that is ready, once it does: its checks have two seconds, which may be too few on a busy
+    /// machine.
+    func whenReady() async throws -> Reply {
+        var reply = try await send("GET", "/readyz")
+        try await eventually("it is ready") {
+            if reply.status != 200 { reply = try await send("GET", "/readyz") }
+            return reply.status == 200
+        }
+        return reply
+    }
 }
 
 extension ServerProcess {
@@ -141,11 +161,21 @@ extension ServerProcess {
 
 /// Waits for something, for as long as a slow machine may need.
 func eventually(_ what: Comment, _ condition: () async throws -> Bool) async throws {
-    for _ in 0..<2_400 {
+    for _ in 0..<12_000 {
         if try await condition() { return }
         try await Task.sleep(for: .milliseconds(25))
     }
     throw NeverHappened(what: what)
+}
+
+/// Tries again while a server says to come back later.
+func patiently<T>(_ body: () async throws -> T) async throws -> T {
+    for _ in 0..<100 {
+        do { return try await body() } catch let refused as GuestTransport.Refused where refused.status == 503 {
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+    return try await body()
 }
 
 struct NeverHappened: Error { let what: Comment }

@@ -8,6 +8,16 @@ import Metrics
 
 @testable import Server
 
+extension LimitSettings {
+    /// The defaults, with ten minutes for everything that a client does: a busy machine may let a test's own client wait
+    /// for long.
+    static var patient: LimitSettings {
+        var settings = LimitSettings()
+        (settings.headerTimeout, settings.bodyTimeout, settings.writeTimeout) = (600, 600, 600)
+        return settings
+    }
+}
+
 /// A server's limits, TLS and connections as they are, with calls of the test's own.
 struct SmallServer {
     let port: Int
@@ -20,7 +30,7 @@ struct SmallServer {
     var bodiesInMemory: Int { server.bodiesInMemory }
 
     static func run(
-        _ settings: LimitSettings = LimitSettings(), tls: CurrentTLS? = nil, calls: [Call],
+        _ settings: LimitSettings = .patient, tls: CurrentTLS? = nil, calls: [Call],
         _ body: (SmallServer) async throws -> Void
     ) async throws {
         let logger = Logger(label: "small") { _ in NoOpLogHandler() }
@@ -54,7 +64,7 @@ struct SmallServer {
 
     /// Waits until a limit was reached as often as that.
     func reached(_ limit: LimitCounters.Limit, _ times: Int = 1) async -> Bool {
-        for _ in 0..<6_000 {
+        for _ in 0..<15_000 {
             if limits.counters[limit] >= times { return limits.counters[limit] == times }
             try? await Task.sleep(for: .milliseconds(20))
         }

@@ -133,24 +133,27 @@ struct TLSTests {
                 await #expect(throws: (any Error).self, "\(what)") { try await ask(identity) }
             }
             #expect(try await ask(nil).count == 2, "and the server goes on")
-            #expect(server.limits.counters[.handshake] >= refused.count)
+            try await eventually("each is counted") { server.limits.counters[.handshake] >= refused.count }
         }
     }
 
     @Test("A handshake that does not end is cut like a head that does not, and others connect meanwhile")
     func slowHandshake() async throws {
         let current = try CurrentTLS(try #require(try settings().files()))
-        var limits = LimitSettings()
+        var limits = LimitSettings.patient
         limits.headerTimeout = 2
         try await SmallServer.run(limits, tls: current, calls: [Self.greeting]) { server in
             try await RawConnection.open(server.port) { slow in
                 // The beginning of a record that announces 512 bytes of handshake.
-                try await slow.send("\u{16}\u{03}\u{01}\u{02}\u{00}\u{01}")
-                #expect(
-                    try await TestAuthority.greet(server.port, authority.clientTLS()).text.hasPrefix("HTTP/1.1 200"))
+                try? await slow.send("\u{16}\u{03}\u{01}\u{02}\u{00}\u{01}")
+                // On a busy machine its own handshake may be late.
+                try await eventually("another is served") {
+                    let answer = try? await TestAuthority.greet(server.port, authority.clientTLS()).text
+                    return answer?.hasPrefix("HTTP/1.1 200") == true
+                }
                 #expect(await slow.receive() == nil)
             }
-            #expect(server.limits.counters[.headerTimeout] == 1)
+            #expect(server.limits.counters[.headerTimeout] >= 1)
         }
     }
 
