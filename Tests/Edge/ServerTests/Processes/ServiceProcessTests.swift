@@ -149,8 +149,11 @@ struct ServiceProcessTests {
         #expect(try await killed.ends(within: .seconds(60)))
         #expect(FileManager.default.fileExists(atPath: path))
         let server = try await ServerProcess.start(folder, arguments: arguments)
-        let health = try await Command.run("health", "--listen", "unix:\(path)")
-        #expect(health.status == 0 && health.output.contains("ok serving"), "\(health.errors)")
+        try await eventually("it is well") {
+            let health = try await Command.run("health", "--listen", "unix:\(path)")
+            #expect(health.output.contains("ok serving"), "\(health.errors)")
+            return health.status == 0
+        }
         let listed = try await Command.run("workload", "list", environment: ["KBS_URL": "unix:\(path)"])
         #expect(listed.status == 0, "\(listed.errors)")
         #expect(server.isRunning)
