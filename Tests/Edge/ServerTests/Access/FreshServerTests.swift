@@ -60,7 +60,7 @@ struct FreshServerTests {
             // Until the first token is made, at the data folder.
             let opened = try await BrokerAssembly(opening: server.settings)
             let token = try await opened.administrator.createToken(
-                .admin, description: "", lifetime: 60
+                .admin, description: "", lifetime: 3_600
             ).token
             #expect(try await server.send("POST", path, Self.registration.utf8, headers: Self.json).status == 401)
             let workloads = try await server.send(
@@ -97,7 +97,7 @@ struct FreshServerTests {
             $0.socket.path = path
         } _: { server in
             let over = Administrator(url: "unix:\(path)", token: nil, client: HTTP1Client())
-            let token = try await over.createToken(.admin, description: "first", lifetime: 60).token
+            let token = try await over.createToken(.admin, description: "first", lifetime: 3_600).token
             let tokens = try await server.send("GET", "/api/v1/tokens", headers: [("Authorization", "Bearer \(token)")])
             #expect(tokens.status == 200)
             await #expect(throws: (any Error).self, "no longer without credentials") { try await over.tokens() }

@@ -24,7 +24,7 @@ struct FleetTests {
             #expect((machine["versions"] as? [String: String])?["launch_tcb"] == "\(Simulated.tcb)")
             #expect(machine["key"] as? String == Hex.encode(try Simulated.vcek.certificate.publicKeyFingerprint))
             #expect(machine["good_until"] is String && machine["denied"] as? Bool == false && machine["under"] == nil)
-            let under = try await server.call("GET", "/api/v1/fleet?under=milan%3D04.00.23.213&span=60")
+            let under = try await server.call("GET", "/api/v1/fleet?under=milan%3D04.00.23.213&span=86400")
             let lag = try #require(
                 ((under.json["machines"] as? [[String: Any]])?.first?["under"] as? [[String: Any]])?.first)
             #expect(lag["version"] as? String == "reported_tcb" && lag["component"] as? String == "SNP")

@@ -65,6 +65,7 @@ struct TrusteeAdministrationTests {
         } _: { agent, base in
             try await RunningServer.run {
                 $0.agent.baseURL = base
+                $0.agent.timeout = .seconds(600)
             } _: { server in
                 let admin = try await server.token(.admin)
                 // The longest id that a policy can have.

@@ -160,7 +160,7 @@ struct AdministrativeCommandTests {
         let folder = try TemporaryFolder()
         let first = try await ServerProcess.start(folder)
         first.send(signal: SIGTERM)
-        #expect(try await first.ends(within: .seconds(10)))
+        #expect(try await first.ends(within: .seconds(120)))
         let data = folder.file("data").path
         let file = folder.file("data").appending(path: "checkpoints")
         // What a full disk leaves of a line does not count, and is written over.
@@ -169,14 +169,14 @@ struct AdministrativeCommandTests {
         let torn = try await ServerProcess.start(folder)
         #expect(!torn.log.contains("THE AUDIT TRAIL"))
         torn.send(signal: SIGTERM)
-        #expect(try await torn.ends(within: .seconds(10)))
+        #expect(try await torn.ends(within: .seconds(120)))
         #expect(try await Command.run("audit", "verify", "--data", data).status == 0)
 
         try FileManager.default.removeItem(at: file)
         let second = try await ServerProcess.start(folder)
         #expect(second.log.contains("are missing") && second.log.contains("kbs audit accept"))
         second.send(signal: SIGTERM)
-        #expect(try await second.ends(within: .seconds(10)))
+        #expect(try await second.ends(within: .seconds(120)))
         #expect(!FileManager.default.fileExists(atPath: file.path), "it does not sign over it by itself")
         let remote = try await Command.run("audit", "accept", "--url", second.base, "--data", data)
         #expect(remote.status == 64 && remote.errors.contains("works on the server's data folder"), "\(remote)")
