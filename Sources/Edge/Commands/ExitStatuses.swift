@@ -50,11 +50,11 @@ enum Outcome: Int32, CaseIterable {
         }
     }
 
-    /// Whether an object of the same name exists.
+    /// Whether what must be new exists: from a call that demands nothing else.
     static func isConflict(_ error: any Error) -> Bool {
         switch error {
-        case let refusal as Refusal: refusal.code == .resourceExists
-        case let failure as RemoteFailure: failure.status == 409
+        case let refusal as Refusal: [.resourceExists, .preconditionFailed].contains(refusal.code)
+        case let failure as RemoteFailure: [409, 412].contains(failure.status)
         default: false
         }
     }

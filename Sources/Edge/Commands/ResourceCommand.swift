@@ -24,11 +24,14 @@ struct ResourceCommand: AsyncParsableCommand {
             print(done(try await target.open { try await $0.editResource(path, edit) }))
         }
 
-        /// Runs a command that makes a resource, and names the option that lets it go on when there is one.
-        func making(_ advice: String, _ body: (Administrator) async throws -> ResourceSummary) async throws
-            -> ResourceSummary
-        {
-            do { return try await target.open(create: true, body) } catch  where Outcome.isConflict(error) {
+        /// Runs a command that makes a resource.
+        ///
+        /// - Parameter advice: for a resource that must be new, the option that lets the command go on if it is not.
+        func making(
+            ifNotNew advice: String?, _ body: (Administrator) async throws -> ResourceSummary
+        ) async throws -> ResourceSummary {
+            do { return try await target.open(create: true, body) } catch {
+                guard let advice, Outcome.isConflict(error) else { throw error }
                 throw CommandFailure(
                     "there is a resource \(path) already: \(advice) to make its next version", .refused)
             }
@@ -57,7 +60,7 @@ struct ResourceCommand: AsyncParsableCommand {
             let choice: PolicyChoice? = try policy.map { .named(try PolicyName($0)) }
             // One byte more than the greatest limits.resource, so that the put itself refuses it.
             let secret = try InputFile.secret(file, atMost: 16_777_217)
-            let put = try await resource.making("leave out --new") {
+            let put = try await resource.making(ifNotNew: new ? "leave out --new" : nil) {
                 try await $0.putResource(resource.path, secret, policy: choice, replacing: !new)
             }
             print("Put \(put.path), version \(put.current).")
@@ -96,7 +99,7 @@ struct ResourceCommand: AsyncParsableCommand {
             let wish = GeneratedResource(
                 bytes: bytes, hex: hex, policy: try policy.map { try PolicyName($0) }, bindHostData: bindHostData,
                 hostData: try hostData.map { try HostDataBinding(hex: $0) })
-            let put = try await resource.making("add --replace") {
+            let put = try await resource.making(ifNotNew: replace ? nil : "add --replace") {
                 try await $0.generateResource(resource.path, wish, replacing: replace)
             }
             if json { return try printJSON(put) }
