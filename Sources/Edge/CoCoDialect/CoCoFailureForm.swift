@@ -20,7 +20,8 @@ public struct CoCoFailureForm: FailureForm {
         let refusal =
             switch error.status {
             case .notFound:
-                Refusal(.notFound, "There is nothing here: of Trustee's plugins only resource is served.")
+                Refusal(
+                    .notFound, error.body ?? "There is nothing here: of Trustee's plugins only resource is served.")
             default: Refusal(.malformed, error.body ?? error.status.reasonPhrase)
             }
         return response(to: refusal, status: error.status)

@@ -9,7 +9,8 @@ public struct Unlock: Sendable {
     public var rsaBits = 2_048
     /// The time for all tries together.
     public var timeout: Duration = .seconds(60)
-    /// The longest wait for an answer of the broker; for that to evidence three times as long.
+    /// The longest wait for an answer of the broker; for that to evidence three times as long. Without retries it is the
+    /// whole timeout.
     var callTimeout: Duration = .seconds(10)
     /// Most repeated tries; `nil`: until the timeout.
     public var retries: Int?
@@ -35,7 +36,7 @@ public struct Unlock: Sendable {
         let handshake = Handshake(
             workload: workload, exchange: try HTTPExchange(address), device: device,
             key: try GuestKeyPair(bits: rsaBits), deadline: deadline,
-            callTimeout: callTimeout)
+            callTimeout: retries == 0 ? timeout : callTimeout)
         var pause = firstPause
         var tries = 0
         while true {

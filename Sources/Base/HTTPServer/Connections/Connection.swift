@@ -145,6 +145,12 @@ final class Connection: Watched, @unchecked Sendable {
         armTimer()
     }
 
+    /// Reads what may have come since the loop's last poll.
+    func readAgain() {
+        mayRead = true
+        advance()
+    }
+
     // MARK: Requests' heads
 
     private static let headPiece = 4_096

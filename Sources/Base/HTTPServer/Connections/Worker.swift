@@ -148,11 +148,15 @@ final class Worker: Watched, @unchecked Sendable {
         if isPaused { resumeAccepting() }
     }
 
-    /// Closes the connection that has waited longest between requests.
+    /// Closes the connection that has waited longest between requests. One whose next request has come is served.
     private func endLongestIdle() {
-        guard let connection = idle.first else { return }
-        connection.endIdle()
-        service.observe(.idleConnectionClosed(connection.peer))
+        while service.counts.isOver, let connection = idle.first {
+            connection.readAgain()
+            guard idle.first === connection else { continue }
+            connection.endIdle()
+            service.observe(.idleConnectionClosed(connection.peer))
+            return
+        }
     }
 
     func ended(_ connection: Connection) {

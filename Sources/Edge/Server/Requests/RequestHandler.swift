@@ -65,7 +65,11 @@ final class RequestHandler: Sendable {
             return try await Caller.$current.withValue(Caller(request)) { try await answer(request) }
         case .admitted(let right, let answer):
             // Guests need the folded path. A proxy that denies administrative paths must see the one that is called.
-            guard let gate, request.uri.string == request.head.path else { throw HTTPError(.notFound) }
+            guard let gate else { throw HTTPError(.notFound) }
+            guard request.uri.string == request.head.path else {
+                throw HTTPError(
+                    .notFound, message: "The path has two slashes at its beginning, and this call takes one.")
+            }
             let admission = try await gate.admit(request, to: right, checksNames: call.checksNames)
             var request = request
             if let operation = call.operation {
