@@ -29,9 +29,15 @@ public enum File {
     public static func make(
         _ path: String, _ contents: [UInt8] = [], mode: UInt32 = 0o600, owner: OpenFile.Owner = .process
     ) throws(FileError) {
+        try make(path, mode: mode, owner: owner) { file throws(FileError) in try file.write(contents) }
+    }
+
+    private static func make(
+        _ path: String, mode: UInt32, owner: OpenFile.Owner, _ body: (borrowing OpenFile) throws(FileError) -> Void
+    ) throws(FileError) {
         do {
             let file = try OpenFile(path, .make(mode: mode, owner: owner))
-            try file.write(contents)
+            try body(file)
             try file.synchronize()
             try Folder.synchronize(of: path)
         } catch {
@@ -46,26 +52,25 @@ public enum File {
         _ path: String, to name: String, mode: UInt32 = 0o600, owner: OpenFile.Owner = .process
     ) throws(FileError) {
         let source = try OpenFile(path, .readRegular)
-        try make(name, mode: mode, owner: owner)
-        let target = try OpenFile(name, .write)
-        while true {
-            var chunk = try source.read(next: 1 << 20)
-            defer { chunk.wipe() }
-            guard !chunk.isEmpty else { break }
-            try target.write(chunk)
+        // Into the file that was made: another process may put a link in its place.
+        try make(name, mode: mode, owner: owner) { target throws(FileError) in
+            while true {
+                var chunk = try source.read(next: 1 << 20)
+                defer { chunk.wipe() }
+                guard !chunk.isEmpty else { break }
+                try target.write(chunk)
+            }
         }
-        try target.synchronize()
     }
 
     /// Replaces or makes a file atomically: at every moment, also after a power failure, it is the whole old or new one. A
     /// link is replaced, not followed.
     ///
-    /// The new file has the replaced one's owner and group, and its permissions if those are closed to others: a
-    /// command of root's must not take a file away from the user, or the group, that reads it.
-    ///
     /// - Parameters:
-    ///   - mode: of a file that replaces none, or one that is open to others.
-    ///   - owner: of a file that replaces none.
+    ///   - mode: with ``OpenFile/Owner/folders`` of a file that replaces none, or one that is open to others.
+    ///   - owner: with ``OpenFile/Owner/folders`` the new file has the replaced one's owner and group, and its permissions
+    ///     if those are closed to others: a command of root's must not take a file away from the user, or the group, that
+    ///     reads it. Otherwise whoever made the old file has no part in the new one.
     /// - Throws: ``FileError``; with `EBUSY` while another process does the same. The old file is unchanged then.
     public static func replace(
         _ path: String, with contents: [UInt8], mode: UInt32 = 0o600, owner: OpenFile.Owner = .process
@@ -81,7 +86,7 @@ public enum File {
         if FileStatus.of(path)?.kind == .folder { throw FileError(path, .write, EISDIR) }
         let draft = try Draft(path, mode, owner)
         do {
-            if let old = FileStatus.of(path, followingLinks: false), old.kind == .file {
+            if owner == .folders, let old = FileStatus.of(path, followingLinks: false), old.kind == .file {
                 try draft.file.takeOver(old, of: path)
             }
             try body(draft.file)

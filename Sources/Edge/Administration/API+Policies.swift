@@ -66,7 +66,8 @@ extension AdministrationAPI {
                 Operation(
                     "impact", "Show the impact of a change on the guests that were seen",
                     "A draft policy, a change of reference values, or settings of the server, are evaluated with the "
-                        + "evidence of attempts. Nothing is changed.", body: .json(Schema(of: ImpactRequest.self))),
+                        + "evidence of attempts. Nothing is changed.", body: .json(Schema(of: ImpactRequest.self)),
+                    failures: [.notFound]),
                 ok: "The guests that lose and that gain access."
             ) { request, _ in
                 let message: ImpactRequest = try await request.message()

@@ -140,7 +140,7 @@ struct FileTests {
         #expect(FileStatus.of(file)?.permissions == 0o600)
         for mode: UInt32 in [0o600, 0o640] {
             chmod(file, mode)
-            try File.replace(file, with: [], mode: 0o666)
+            try File.replace(file, with: [], mode: 0o666, owner: .folders)
             #expect(FileStatus.of(file)?.permissions == mode && scratch.text("a") == "")
         }
         // Whatever the umask.
@@ -154,16 +154,22 @@ struct FileTests {
     func replacedOwner() async throws {
         let file = try scratch.write("a", "old", mode: 0o640)
         chown(file, 65_534, 65_533)
-        try File.replace(file, with: Array("new".utf8))
+        try File.replace(file, with: Array("new".utf8), owner: .folders)
         let status = try #require(FileStatus.of(file))
         #expect((status.owner.id, status.group.id, status.permissions) == (65_534, 65_533, 0o640))
         #expect(scratch.text("a") == "new")
+
+        // Unless asked for, whoever made the old file has no part in the new one.
+        try File.replace(file, with: Array("root's".utf8))
+        let own = try #require(FileStatus.of(file))
+        #expect((own.owner.id, own.group.id, own.permissions) == (0, 0, 0o600))
+        try File.replace(file, with: Array("new".utf8))
 
         chmod(scratch.path, 0o777)
         chown(file, 0, 0)
         let message = await OtherUser.nobody.run {
             do {
-                try File.replace(file, with: Array("nobody's".utf8))
+                try File.replace(file, with: Array("nobody's".utf8), owner: .folders)
                 return ""
             } catch { return "\(error)" }
         }

@@ -94,8 +94,10 @@ extension Broker {
     /// - Throws: a ``Refusal`` when only longer ids were seen that begin with it: lists may show ids shortened, and
     ///   nothing would be selected.
     public func seenChip(_ id: String) async throws -> String {
-        let seen = try await store.chips(beginningWith: id, limit: 4)
         let chip = try? Endorser(.chip, hex: id)
+        // No id is longer.
+        guard id.utf8.count < 128 else { return id }
+        let seen = try await store.chips(beginningWith: id, limit: 4)
         if let same = seen.first(where: { $0 == id || (chip != nil && (try? Endorser(.chip, hex: $0)) == chip) }) {
             return same
         }
@@ -103,7 +105,7 @@ extension Broker {
         throw Refusal(
             .invalidField,
             "The chip's id \(id) is only the beginning of one that was seen: give the whole id, "
-                + "\(seen.joined(separator: " or ")).")
+                + "\(seen.joined(separator: " or ")), or deny it as it is (--whole).")
     }
 
     /// Withdraws a denial. Guests attest again, or continue their sessions.
