@@ -66,7 +66,9 @@ public struct ReleaseForecast: Sendable {
     private static func measurements(
         in store: any PolicyStore, _ report: (String) -> Void
     ) async throws -> [[UInt8]: [ValidityPeriod]] {
-        let names = try await all({ $0 }) { try await store.referenceNames(of: .measurement, after: $0, limit: $1) }
+        let names = try await allPages(by: \.self) {
+            try await store.referenceNames(of: .measurement, after: $0, limit: $1)
+        }
         var found: [[UInt8]: [ValidityPeriod]] = [:]
         for name in names {
             let read = try await usable(name, report) { try await store.referencesInForce($0) }
@@ -80,14 +82,16 @@ public struct ReleaseForecast: Sendable {
         in store: any Store & PolicyStore, _ report: (String) -> Void
     ) async throws -> Others {
         var others = Others()
-        for name in try await all({ $0 }, { try await store.policyNames(after: $0, limit: $1) }) {
+        for name in try await allPages(by: \.self, { try await store.policyNames(after: $0, limit: $1) }) {
             switch try await usable(name, report, { try await store.policyInForce($0) }) {
             case .row(let policy): others.policies.append(Candidate(policy))
             case .unusable: others.hasUnusablePolicy = true
             case .absent: break
             }
         }
-        let registered = try await all(\.id) { try await store.measurements(after: $0, search: "/", limit: $1) }
+        let registered = try await allPages(by: \.id) {
+            try await store.measurements(after: $0, search: "/", limit: $1)
+        }
         others.registered = Set(registered.map(\.measurement))
         return others
     }
@@ -113,20 +117,6 @@ public struct ReleaseForecast: Sendable {
         } catch let unusable as UnusableRow {
             report(unusable.description)
             return .unusable
-        }
-    }
-
-    /// All entries, page by page.
-    ///
-    /// - Parameter name: an entry's name, after which the next page begins.
-    private static func all<Entry>(
-        _ name: (Entry) -> String, _ page: (_ after: String, _ limit: Int) async throws -> [Entry]
-    ) async throws -> [Entry] {
-        var all: [Entry] = []
-        while true {
-            let entries = try await page(all.last.map(name) ?? "", 100)
-            all += entries
-            if entries.count < 100 { return all }
         }
     }
 }

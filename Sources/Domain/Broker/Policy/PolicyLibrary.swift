@@ -185,18 +185,13 @@ public struct PolicyLibrary: Sendable {
 
     /// The policies that name a set, in the order of their names.
     private func policies(naming name: PolicyName) async throws -> [PolicyInForce] {
-        var (found, last) = ([PolicyInForce](), "")
-        while true {
-            let page = try await store.policies(after: last, limit: Self.page)
-            for stored in page where stored.policy.referenceNames.contains(name) {
-                if let policy = try await store.policyInForce(stored.policy.name) { found.append(policy) }
-            }
-            guard page.count == Self.page, let next = page.last?.policy.name.text else { return found }
-            last = next
+        var found: [PolicyInForce] = []
+        for stored in try await allPages(by: \.policy.name.text, { try await store.policies(after: $0, limit: $1) })
+        where stored.policy.referenceNames.contains(name) {
+            if let policy = try await store.policyInForce(stored.policy.name) { found.append(policy) }
         }
+        return found
     }
-
-    private static let page = 100
 
     /// What makes the set after a change from the one before it.
     private func make(

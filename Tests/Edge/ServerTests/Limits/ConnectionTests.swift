@@ -49,9 +49,7 @@ struct ConnectionTests {
         try await SmallServer.run(
             settings,
             calls: [
-                Call(.get, "kbs/v0", label: "probe", form: PlainText()) { _ in
-                    Response(status: .unauthorized, body: Array("begins.".utf8))
-                },
+                Self.probe,
                 Call(.post, "echo", label: "echo", body: .upTo(10), form: PlainText()) { request in
                     Response(status: .ok, body: try await request.bytes())
                 },
@@ -78,11 +76,7 @@ struct ConnectionTests {
         settings.connections = 3
         try await SmallServer.run(
             settings,
-            calls: [
-                Call(.get, "kbs/v0", label: "probe", form: PlainText()) { _ in
-                    Response(status: .unauthorized, body: Array("begins.".utf8))
-                }
-            ]
+            calls: [Self.probe]
         ) { server in
             var callers: [TestSocket] = []
             for _ in 0..<6 {
@@ -100,11 +94,7 @@ struct ConnectionTests {
         settings.headerTimeout = 2
         try await SmallServer.run(
             settings,
-            calls: [
-                Call(.get, "kbs/v0", label: "probe", form: PlainText()) { _ in
-                    Response(status: .unauthorized, body: Array("begins.".utf8))
-                }
-            ]
+            calls: [Self.probe]
         ) { server in
             // On a busy machine its own first head may be late.
             var other = try RawConnection(server.port)
@@ -138,14 +128,16 @@ struct ConnectionTests {
         }
     }
 
+    private static let probe = Call(.get, "kbs/v0", label: "probe", form: PlainText()) { _ in
+        Response(status: .unauthorized, body: Array("begins.".utf8))
+    }
+
     private static let size = 24 * 1_024 * 1_024
     private static let large = [
         Call(.get, "large", label: "probe", form: PlainText()) { _ in
             Response(status: .ok, body: [UInt8](repeating: 0x78, count: size))
         },
-        Call(.get, "kbs/v0", label: "probe", form: PlainText()) { _ in
-            Response(status: .unauthorized, body: Array("begins.".utf8))
-        },
+        probe,
     ]
     private static let largeRequest = "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
